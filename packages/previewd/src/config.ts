@@ -1,0 +1,158 @@
+import { availableParallelism, totalmem } from 'node:os'
+import { z } from 'zod'
+
+const MIB = 1024 * 1024
+const GIB = 1024 * MIB
+
+const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback)
+const count = bytes
+const flag = z
+  .enum(['0', '1', 'true', 'false'])
+  .transform((value) => value === '1' || value === 'true')
+  .optional()
+const list = z
+  .string()
+  .default('')
+  .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
+
+/** Builds beside one another: a build keeps about one core busy and may take 2 GiB. */
+const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / (3 * GIB))))
+
+const environmentSchema = z.object({
+  PREVIEWD_HOST: z.string().default('127.0.0.1'),
+  PREVIEWD_PORT: z.coerce.number().int().min(0).max(65535).default(4400),
+  PREVIEWD_DATA: z.string().default('/var/lib/previewd'),
+  PREVIEWD_API_KEY: z.string().min(16).optional(),
+  PREVIEWD_PREVIEW_DOMAIN: z.string().optional(),
+  PREVIEWD_PUBLIC_URL: z.url().optional(),
+  PREVIEWD_PATH_MODE: z.enum(['redirect', 'sandboxed', 'same-origin']).optional(),
+  PREVIEWD_PATH_PORT: z.coerce.number().int().min(0).max(65535).default(4401),
+  PREVIEWD_ALLOWED_HOSTS: list,
+  PREVIEWD_ALLOWED_ORIGINS: list,
+  PREVIEWD_FRAME_ANCESTORS: list,
+  PREVIEWD_REGISTRY: z.url().default('https://registry.npmjs.org/'),
+  PREVIEWD_REGISTRY_TOKEN: z.string().optional(),
+  PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(24 * 60),
+  PREVIEWD_ALLOWED_ENV: list,
+  PREVIEWD_SANDBOX: z.enum(['full', 'reduced', 'off']).default('full'),
+  PREVIEWD_BUILD_CONCURRENCY: count(defaultConcurrency),
+  PREVIEWD_BUILD_QUEUE: count(1000),
+  PREVIEWD_BUILD_TIMEOUT_MS: count(120_000),
+  PREVIEWD_BUILD_MEMORY: bytes(2 * GIB),
+  PREVIEWD_BUILD_PROCESSES: count(256),
+  PREVIEWD_BUILDS_KEPT: count(5),
+  PREVIEWD_INSTALL_TIMEOUT_MS: count(180_000),
+  PREVIEWD_MAX_FILE: bytes(100 * MIB),
+  PREVIEWD_MAX_PROJECT: bytes(GIB),
+  PREVIEWD_MAX_FILES: count(20_000),
+  PREVIEWD_MAX_BODY: bytes(256 * MIB),
+  PREVIEWD_MAX_ARTIFACT: bytes(512 * MIB),
+  PREVIEWD_MAX_ARTIFACT_FILES: count(20_000),
+  PREVIEWD_MAX_LOG: bytes(4 * MIB),
+  PREVIEWD_CACHE_BYTES: bytes(128 * MIB),
+  PREVIEWD_RATE_LIMIT: count(100_000),
+  PREVIEWD_LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  PREVIEWD_UNSAFE_NO_SANDBOX: flag,
+})
+
+type Environment = z.output<typeof environmentSchema>
+
+/** Everything the operator can set, resolved. Sizes in bytes, times in milliseconds. */
+export interface Config {
+  host: string
+  port: number
+  dataDir: string
+  apiKey: string | undefined
+  /** Host and port that project labels are put in front of, e.g. `localhost:4400`; undefined follows the port. */
+  previewDomain: string | undefined
+  publicUrl: string | undefined
+  pathMode: 'redirect' | 'sandboxed' | 'same-origin'
+  /** Port of the listener of its own that same-origin path mode has. */
+  pathPort: number
+  allowedHosts: string[]
+  allowedOrigins: string[]
+  frameAncestors: string[]
+  registry: { url: string; token: string | undefined; minimumReleaseAgeMinutes: number }
+  allowedEnv: string[]
+  /** The lowest tier at which project code may run. */
+  sandbox: 'full' | 'reduced' | 'off'
+  build: {
+    concurrency: number
+    queue: number
+    timeoutMs: number
+    installTimeoutMs: number
+    memoryBytes: number
+    processes: number
+    kept: number
+    artifactBytes: number
+    artifactFiles: number
+    logBytes: number
+  }
+  limits: {
+    fileBytes: number
+    projectBytes: number
+    files: number
+    bodyBytes: number
+    requestsPerMinute: number
+  }
+  cacheBytes: number
+  logLevel: Environment['PREVIEWD_LOG_LEVEL']
+}
+
+/** Reads the configuration; throws a readable Error that names each bad variable. */
+export function resolveConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = environmentSchema.safeParse(environment)
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    throw new Error(`The configuration is not valid.\n${lines.join('\n')}`)
+  }
+  return toConfig(parsed.data)
+}
+
+function toConfig(env: Environment): Config {
+  return {
+    host: env.PREVIEWD_HOST,
+    port: env.PREVIEWD_PORT,
+    dataDir: env.PREVIEWD_DATA,
+    apiKey: env.PREVIEWD_API_KEY,
+    previewDomain: env.PREVIEWD_PREVIEW_DOMAIN,
+    publicUrl: env.PREVIEWD_PUBLIC_URL,
+    pathMode: env.PREVIEWD_PATH_MODE ?? 'redirect',
+    pathPort: env.PREVIEWD_PATH_PORT,
+    allowedHosts: env.PREVIEWD_ALLOWED_HOSTS,
+    allowedOrigins: env.PREVIEWD_ALLOWED_ORIGINS,
+    frameAncestors: env.PREVIEWD_FRAME_ANCESTORS,
+    registry: {
+      url: env.PREVIEWD_REGISTRY,
+      token: env.PREVIEWD_REGISTRY_TOKEN,
+      minimumReleaseAgeMinutes: env.PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES,
+    },
+    allowedEnv: env.PREVIEWD_ALLOWED_ENV,
+    sandbox: env.PREVIEWD_UNSAFE_NO_SANDBOX ? 'off' : env.PREVIEWD_SANDBOX,
+    build: {
+      concurrency: env.PREVIEWD_BUILD_CONCURRENCY,
+      queue: env.PREVIEWD_BUILD_QUEUE,
+      timeoutMs: env.PREVIEWD_BUILD_TIMEOUT_MS,
+      installTimeoutMs: env.PREVIEWD_INSTALL_TIMEOUT_MS,
+      memoryBytes: env.PREVIEWD_BUILD_MEMORY,
+      processes: env.PREVIEWD_BUILD_PROCESSES,
+      kept: env.PREVIEWD_BUILDS_KEPT,
+      artifactBytes: env.PREVIEWD_MAX_ARTIFACT,
+      artifactFiles: env.PREVIEWD_MAX_ARTIFACT_FILES,
+      logBytes: env.PREVIEWD_MAX_LOG,
+    },
+    limits: {
+      fileBytes: env.PREVIEWD_MAX_FILE,
+      projectBytes: env.PREVIEWD_MAX_PROJECT,
+      files: env.PREVIEWD_MAX_FILES,
+      bodyBytes: env.PREVIEWD_MAX_BODY,
+      requestsPerMinute: env.PREVIEWD_RATE_LIMIT,
+    },
+    cacheBytes: env.PREVIEWD_CACHE_BYTES,
+    logLevel: env.PREVIEWD_LOG_LEVEL,
+  }
+}

@@ -1,0 +1,53 @@
+export type Framework = 'auto' | 'vite' | 'static' | 'command'
+
+export type SourceSettings =
+  | { kind: 'push' }
+  | { kind: 'local'; path: string }
+  | { kind: 'azure-blob'; container: string; prefix: string }
+  | { kind: 's3'; bucket: string; prefix: string }
+  | { kind: 'git'; url: string; ref?: string | undefined; path?: string | undefined }
+
+/** What a client may set on a project; the API document has the meaning and default of each. */
+export interface ProjectSettings {
+  name?: string
+  externalId?: string
+  source: SourceSettings
+  /** Folder of package.json inside the files; '' is the top. */
+  root: string
+  framework: Framework
+  buildCommand?: string
+  outputDir?: string
+  nodeVersion?: string
+  env: Record<string, string>
+  spa: boolean
+  visibility: 'public' | 'private'
+  egress: 'none' | 'allowlist' | 'public'
+  proxy: Record<string, string>
+  instrument: boolean
+  autoInstall: boolean
+}
+
+export const DEFAULT_SETTINGS: ProjectSettings = {
+  source: { kind: 'push' },
+  root: '',
+  framework: 'auto',
+  env: {},
+  spa: true,
+  visibility: 'public',
+  egress: 'none',
+  proxy: {},
+  instrument: true,
+  autoInstall: false,
+}
+
+export interface Project {
+  id: string
+  settings: ProjectSettings
+  /** 0 before the first batch. */
+  revision: number
+  /** The build that viewers see. */
+  published?: { buildId: string; revision: number }
+  createdAt: string
+  /** Time of the newest change, build or setting. */
+  activeAt: string
+}

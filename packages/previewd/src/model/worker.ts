@@ -1,0 +1,158 @@
+/**
+ * The contract between the stages that need project code run (environment, build, session) and the sandbox that
+ * runs it. A worker is one sandboxed process tree. Everything that comes out of it is hostile.
+ */
+
+/** `full`: every layer of the sandbox; `reduced`: own uid or cgroup limits missing; `off`: nothing isolates. */
+export type SandboxTier = 'full' | 'reduced' | 'off'
+
+export interface SandboxStatus {
+  tier: SandboxTier
+  /** False where project code must not run. */
+  usable: boolean
+  /** One sentence for each thing that is missing. */
+  problems: string[]
+}
+
+export interface WorkerLimits {
+  memoryBytes: number
+  processes: number
+  /** Wall clock from start to the end, kept by the host. */
+  wallMs: number
+  /** Size of the tmpfs at /app. */
+  appBytes: number
+  /** Size of the tmpfs at /tmp. */
+  tmpBytes: number
+  /** Relative CPU share: sessions before builds before checks. */
+  cpuWeight: number
+  /** Bytes of log kept; what is over is dropped with a note. */
+  logBytes: number
+}
+
+export interface Bind {
+  /** Path on the host. */
+  source: string
+  /** Path inside the sandbox. */
+  target: string
+  writable?: boolean
+}
+
+export interface WorkerSpec {
+  limits: WorkerLimits
+  /** Mounted besides the runtime tree; writable only for the installer's store. */
+  binds: Bind[]
+  /** Which host uid: a slot of its own for project code, the installer's for the installer. */
+  role: 'project' | 'installer'
+  /** A unix socket on the host that is reachable inside as http://127.0.0.1:{port}; the only network there is. */
+  bridge?: { socket: string; port: number }
+  signal?: AbortSignal
+}
+
+/** What goes into /app. Symbolic links may point anywhere: they mean something only inside the sandbox. */
+export type InputEntry =
+  | {
+      kind: 'file'
+      path: string
+      size: number
+      content: Buffer | AsyncIterable<Buffer>
+      executable?: boolean
+    }
+  | { kind: 'link'; path: string; target: string }
+
+export type Task =
+  /** The project's own Vite, in the worker's own process: `vite build` with these options. */
+  | { kind: 'vite-build'; root: string; options: ViteBuildOptions; env: Record<string, string> }
+  /** A shell command line, as written, with node_modules/.bin on the PATH. */
+  | { kind: 'shell'; command: string; cwd: string; env: Record<string, string> }
+  /** A program without a shell. */
+  | { kind: 'exec'; file: string; args: string[]; cwd: string; env: Record<string, string> }
+
+export interface ViteBuildOptions {
+  base?: string
+  mode?: string
+  outDir?: string
+  configFile?: string
+  minify?: boolean | string
+  sourcemap?: boolean | string
+}
+
+/** A structured error of the toolchain, as far as it gave one. All text is project-written. */
+export interface ToolError {
+  name?: string
+  message: string
+  code?: string
+  plugin?: string
+  /** Path inside the sandbox, e.g. /app/src/App.tsx. */
+  file?: string
+  line?: number
+  column?: number
+  frame?: string
+  stack?: string
+}
+
+export type TaskOutcome =
+  | {
+      kind: 'succeeded' /** Output folder that Vite resolved, absolute inside the sandbox. */
+      outDir?: string
+    }
+  | { kind: 'failed'; exitCode: number | null; signal?: string; errors: ToolError[] }
+  | { kind: 'timed_out' }
+  | { kind: 'out_of_memory' }
+  | { kind: 'canceled' }
+  /** The worker broke the protocol or a limit of it, or died; `detail` is one sentence. */
+  | { kind: 'violation'; detail: string }
+
+export interface LogLine {
+  stream: 'stdout' | 'stderr'
+  /** One line without its newline, at most 8 kB. */
+  text: string
+}
+
+export interface OutputLimits {
+  files: number
+  bytes: number
+}
+
+/** One entry of an output tree, in order; a file's content must be consumed before the next entry. */
+export type OutputEntry =
+  | { kind: 'file'; path: string; size: number; executable: boolean; content: AsyncIterable<Buffer> }
+  | { kind: 'link'; path: string; target: string }
+
+export interface Worker extends AsyncDisposable {
+  /** Writes entries below /app; parents are made as needed, existing entries replaced. */
+  put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void>
+  /** Runs one task to its end; several may run side by side. Never rejects for what project code does. */
+  run(task: Task, onLog?: (line: LogLine) => void): Promise<TaskOutcome>
+  /**
+   * The tree below a folder inside the sandbox. Links are yielded, never followed; other special files are an error.
+   * Rejects with a WorkerError when the limits are passed or the worker broke the protocol.
+   */
+  collect(directory: string, limits: OutputLimits): AsyncIterable<OutputEntry>
+  /** Ends every process of the worker and frees its slot; resolves when none is left. */
+  stop(): Promise<void>
+}
+
+/** Why an output could not be taken. */
+export class WorkerError extends Error {
+  readonly reason:
+    | 'missing_output'
+    | 'too_many_files'
+    | 'too_many_bytes'
+    | 'special_file'
+    | 'violation'
+    | 'ended'
+  constructor(reason: WorkerError['reason'], detail: string) {
+    super(detail)
+    this.name = 'WorkerError'
+    this.reason = reason
+  }
+}
+
+export interface Workers {
+  /** Looks at the machine; cached after the first call. */
+  status(): Promise<SandboxStatus>
+  /** Rejects with SANDBOX_UNAVAILABLE where project code must not run. Waits for a free slot. */
+  start(spec: WorkerSpec): Promise<Worker>
+  /** Ends all workers. */
+  close(): Promise<void>
+}
