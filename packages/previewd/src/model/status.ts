@@ -1,0 +1,22 @@
+import type { Build } from './build.ts'
+import type { ReportedDiagnostic } from './diagnostic.ts'
+import type { InstallProgress } from './environment.ts'
+
+export type ProjectState = 'empty' | 'queued' | 'installing' | 'building' | 'ready' | 'error'
+
+/** What the API says of a project; times are ISO 8601 UTC. */
+export interface ProjectStatus {
+  project: string
+  revision: number
+  state: ProjectState
+  /** The newest build, without its diagnostics: those stand below. */
+  build: Omit<Build, 'diagnostics' | 'timings' | 'project'> | null
+  published: { buildId: string; revision: number } | null
+  session: { state: 'off' | 'starting' | 'live' | 'error'; revision?: number; viewers?: number }
+  painted: { revision: number; at: string; errors: number } | null
+  urls: { preview: string; path: string }
+  diagnostics: ReportedDiagnostic[]
+  timings: { syncMs?: number; installMs?: number; buildMs?: number }
+  /** While the state is `installing`. */
+  progress?: InstallProgress
+}
