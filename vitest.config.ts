@@ -1,0 +1,52 @@
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { defineConfig } from 'vitest/config'
+
+/** Chosen by `npm run test:faults` and `npm run test:attacks`: long runs that the everyday suite leaves out. */
+const longKinds = ['**/test/**/*.faults.test.ts', '**/test/**/*.attacks.test.ts']
+const endToEnd = ['**/test/e2e/**/*.test.ts']
+
+export default defineConfig({
+  // Tests run as root: nothing of theirs may be left in node_modules, which the user's own npm must be able to remove.
+  cacheDir: join(tmpdir(), 'previewd-vitest'),
+  test: {
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'parts',
+          include: ['**/test/**/*.test.ts'],
+          exclude: ['**/node_modules/**', '**/fixtures/**', ...endToEnd, ...longKinds],
+          maxWorkers: 2,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: endToEnd,
+          exclude: ['**/node_modules/**', '**/fixtures/**', ...longKinds],
+          testTimeout: 240_000,
+          hookTimeout: 240_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'long',
+          include: longKinds,
+          exclude: ['**/node_modules/**', '**/fixtures/**'],
+          testTimeout: 900_000,
+          hookTimeout: 240_000,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
+  },
+})
