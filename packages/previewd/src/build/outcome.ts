@@ -1,0 +1,67 @@
+import type { Diagnostic } from '../model/diagnostic.ts'
+import type { LogLine, TaskOutcome, WorkerError } from '../model/worker.ts'
+import { readCommandLog } from './command-log.ts'
+import type { SourcePlace } from './source-path.ts'
+import { fromToolError } from './tool-error.ts'
+
+export interface OutcomeContext extends SourcePlace {
+  /** Last lines that the task wrote. */
+  log: readonly LogLine[]
+  timeoutMs: number
+}
+
+/** What a task that did not succeed has to say; empty for one that was canceled. */
+export function fromOutcome(outcome: TaskOutcome, context: OutcomeContext): Diagnostic[] {
+  switch (outcome.kind) {
+    case 'succeeded':
+    case 'canceled':
+      return []
+    case 'failed':
+      return fromFailure(outcome, context)
+    case 'timed_out':
+      return [
+        ended('BUILD_TIMED_OUT', `The build did not end within ${context.timeoutMs / 1000} s.`, {
+          hint: 'something in the build keeps running: a watcher, a server, an open handle or an endless loop',
+        }),
+      ]
+    case 'out_of_memory':
+      return [ended('BUILD_OUT_OF_MEMORY', 'The build needed more memory than it may use.')]
+    case 'violation':
+      return [...readCommandLog(context.log, context, `The build was ended: ${outcome.detail}`)]
+  }
+}
+
+function fromFailure(outcome: TaskOutcome & { kind: 'failed' }, context: OutcomeContext): Diagnostic[] {
+  const inConfig = context.log.some(({ text }) => text.includes('failed to load config from'))
+  const structured = outcome.errors.flatMap((error) => fromToolError(error, context, inConfig))
+  return structured.length > 0 ? structured : readCommandLog(context.log, context, ending(outcome))
+}
+
+function ending({ exitCode, signal }: { exitCode: number | null; signal?: string }): string {
+  if (signal !== undefined) return `The build was ended by ${signal}.`
+  if (exitCode === 0) return 'The build ended the process before it was done.'
+  return `The build ended with exit code ${exitCode ?? 'unknown'}.`
+}
+
+/** What it means that an output could not be taken. */
+export function fromWorkerError(error: WorkerError, outputDir: string): Diagnostic {
+  switch (error.reason) {
+    case 'missing_output':
+      return ended('OUTPUT_MISSING', `The build made no folder ${outputDir}.`, {
+        hint: 'set outputDir to the folder that the build writes',
+      })
+    case 'too_many_files':
+      return ended('OUTPUT_TOO_MANY_FILES', 'The build wrote more files than it may.')
+    case 'too_many_bytes':
+      return ended('OUTPUT_TOO_LARGE', 'The build wrote more bytes than it may.')
+    case 'special_file':
+      return ended('OUTPUT_NOT_REGULAR', `The output holds something that is not a file: ${error.message}`)
+    case 'violation':
+    case 'ended':
+      return ended('BUILD_EXITED', `The build was ended: ${error.message}`)
+  }
+}
+
+function ended(code: string, message: string, more: Partial<Diagnostic> = {}): Diagnostic {
+  return { origin: 'build', severity: 'error', code, message, ...more }
+}

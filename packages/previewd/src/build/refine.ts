@@ -1,0 +1,55 @@
+import type { Diagnostic, DiagnosticOrigin } from '../model/diagnostic.ts'
+import type { Snapshot } from '../model/files.ts'
+import { cleanText, cutText } from './clean-text.ts'
+import { makeFrame } from './frame.ts'
+
+export const MAX_DIAGNOSTICS = 50
+const MAX_MESSAGE_BYTES = 4096
+const MAX_FRAME_BYTES = 2048
+const MAX_SOURCE_BYTES = 1024 * 1024
+const MAX_FIELD_BYTES = 1024
+
+/** What broke first breaks the rest: an install before a config, a config before a build, a build before types. */
+const ORDER: DiagnosticOrigin[] = ['install', 'config', 'transform', 'build', 'type', 'runtime', 'network']
+
+/**
+ * Diagnostics as they are kept: root cause first, each once, at most {@link MAX_DIAGNOSTICS}, of bounded size, with a
+ * frame out of the source where the tool gave none.
+ */
+export async function refine(found: readonly Diagnostic[], snapshot: Snapshot): Promise<Diagnostic[]> {
+  const unique = new Map<string, Diagnostic>()
+  for (const diagnostic of found) {
+    const bounded = bound(diagnostic)
+    const key = [bounded.severity, bounded.file, bounded.line, bounded.column, bounded.message].join('\0')
+    if (!unique.has(key)) unique.set(key, bounded)
+  }
+  const sorted = [...unique.values()].sort((a, b) => weight(a) - weight(b)).slice(0, MAX_DIAGNOSTICS)
+  return Promise.all(sorted.map((diagnostic) => withFrame(diagnostic, snapshot)))
+}
+
+function weight({ severity, origin }: Diagnostic): number {
+  return (severity === 'error' ? 0 : ORDER.length) + ORDER.indexOf(origin)
+}
+
+function bound(diagnostic: Diagnostic): Diagnostic {
+  const bounded = { ...diagnostic, message: cutText(cleanText(diagnostic.message), MAX_MESSAGE_BYTES) }
+  if (bounded.frame !== undefined) bounded.frame = cutText(cleanText(bounded.frame), MAX_FRAME_BYTES)
+  if (bounded.stack !== undefined) bounded.stack = cutText(cleanText(bounded.stack), MAX_FRAME_BYTES)
+  for (const field of ['file', 'hint', 'code'] as const) {
+    const value = bounded[field]
+    if (value !== undefined) bounded[field] = cutText(cleanText(value), MAX_FIELD_BYTES)
+  }
+  return bounded
+}
+
+async function withFrame(diagnostic: Diagnostic, snapshot: Snapshot): Promise<Diagnostic> {
+  const { file, line, column } = diagnostic
+  const entry = file === undefined ? undefined : snapshot.files.get(file)
+  if (diagnostic.frame !== undefined || !entry || line === undefined || entry.size > MAX_SOURCE_BYTES) {
+    return diagnostic
+  }
+  const frame = makeFrame((await snapshot.read(entry.path)).toString('utf8'), line, column)
+  return frame === undefined
+    ? diagnostic
+    : { ...diagnostic, frame: cutText(cleanText(frame), MAX_FRAME_BYTES) }
+}
