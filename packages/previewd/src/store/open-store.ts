@@ -1,0 +1,151 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import { PreviewdError } from '../errors.ts'
+import { KeyedQueue } from '../lib/keyed-queue.ts'
+import type { Builds, Files, Keys, Projects, ResolvedLocks } from '../model/store.ts'
+import { BuildTable } from './build-table.ts'
+import { type DataLock, lockDataDirectory } from './data-lock.ts'
+import { isIndexed, markIndexed, openDatabase } from './database.ts'
+import { KeyTable } from './key-table.ts'
+import { OpenPacks } from './open-packs.ts'
+import type { FileLimits } from './plan-changes.ts'
+import { ProjectDeletion } from './project-deletion.ts'
+import { ProjectFiles } from './project-files.ts'
+import { ProjectPaths } from './project-paths.ts'
+import { ProjectTable } from './project-table.ts'
+import { type Recovery, recoverProjects } from './recover.ts'
+import { ResolvedLockTable } from './resolved-lock-table.ts'
+import { RunJournal } from './run-journal.ts'
+
+/** Batches of one project that may wait for their turn. */
+const BATCHES_WAITING = 64
+/** Packs held open, and entries of their indexes in memory (about 250 bytes each). */
+const OPEN_PACKS = { packs: 256, entries: 200_000 }
+
+export interface StoreLogger {
+  info(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+export interface StoreOptions {
+  dataDir: string
+  limits: FileLimits
+  logger?: StoreLogger
+}
+
+export interface Store {
+  projects: Projects
+  files: Files
+  builds: Builds
+  keys: Keys
+  locks: ResolvedLocks
+  /** A folder for temporary files, emptied at the start. */
+  tmpDir: string
+  /** What the start found after a server that was killed; undefined after one that was closed. */
+  recovery: Recovery | undefined
+  /** Waits for what is under way. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens the data directory, making it where there is none; throws a readable Error where another previewd uses it.
+ * After a crash it first brings the database up to what the files hold.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const paths = new ProjectPaths(options.dataDir)
+  await mkdir(paths.projects, { recursive: true })
+  const lock = lockDataDirectory(options.dataDir)
+  try {
+    return await openLocked(options, paths, lock)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+async function openLocked(options: StoreOptions, paths: ProjectPaths, lock: DataLock): Promise<Store> {
+  const database = openDatabase(join(options.dataDir, 'previewd.db'))
+  try {
+    return await compose(options, paths, { database, lock })
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+async function compose(
+  { dataDir, limits, logger }: StoreOptions,
+  paths: ProjectPaths,
+  { database, lock }: { database: DatabaseSync; lock: DataLock },
+): Promise<Store> {
+  const onError = (error: unknown, what: string) => logger?.error({ err: error }, what)
+  const table = new ProjectTable(database)
+  const packs = new OpenPacks(OPEN_PACKS, (error) => onError(error, 'A pack could not be closed.'))
+  const queue = new KeyedQueue(BATCHES_WAITING, (project) => {
+    return new PreviewdError('OVERLOADED', `Too many batches of project ${project} are waiting.`)
+  })
+  const deletion = new ProjectDeletion({ paths, table, packs, queue, onError })
+
+  const tmpDir = join(dataDir, 'tmp')
+  await rm(tmpDir, { recursive: true, force: true })
+  await mkdir(tmpDir)
+  await deletion.finish()
+  const recovery = await recoverAfterCrash(paths, table, database)
+  if (recovery) logger?.info({ ...recovery }, 'The last server did not close its store; it was checked.')
+
+  const journal = await RunJournal.begin(dataDir)
+  const files = new ProjectFiles({
+    paths,
+    table,
+    journal,
+    packs,
+    queue,
+    limits,
+    sweep: (project) => deletion.sweep(project),
+    onRevision: () => undefined,
+    onError,
+  })
+  return {
+    projects: toProjects(table, deletion),
+    files,
+    builds: new BuildTable(database),
+    keys: new KeyTable(database),
+    locks: new ResolvedLockTable(database),
+    tmpDir,
+    recovery,
+    async close() {
+      await files.idle()
+      await deletion.idle()
+      packs.clear()
+      database.close()
+      await journal.end()
+      lock.release()
+    },
+  }
+}
+
+async function recoverAfterCrash(
+  paths: ProjectPaths,
+  table: ProjectTable,
+  database: DatabaseSync,
+): Promise<Recovery | undefined> {
+  const written = await RunJournal.left(paths.dataDir)
+  const unindexed = !isIndexed(database)
+  if (written === undefined && !unindexed) return undefined
+  const recovery = await recoverProjects(paths, table, { written: written ?? [], unindexed })
+  markIndexed(database)
+  return written === undefined && recovery.checked === 0 ? undefined : recovery
+}
+
+function toProjects(table: ProjectTable, deletion: ProjectDeletion): Projects {
+  return {
+    get: (id) => table.get(id),
+    list: (options) => table.list(options),
+    put: (id, settings) => table.put(id, settings),
+    setPublished: (id, published) => table.setPublished(id, published),
+    delete: (id) => deletion.delete(id),
+    findByExternalId: (externalId) => table.findByExternalId(externalId),
+    count: () => table.count(),
+  }
+}
