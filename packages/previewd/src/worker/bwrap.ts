@@ -1,0 +1,85 @@
+import { posix } from 'node:path'
+import type { Bind } from '../model/worker.ts'
+
+/** What the installed bubblewrap can do. */
+export interface BwrapFeatures {
+  path: string
+  version: string
+  /** `--size`, since 0.7. */
+  tmpfsSize: boolean
+  /** `--disable-userns`, since 0.8; before that only seccomp forbids new user namespaces. */
+  disableUserns: boolean
+}
+
+export interface SandboxLayout {
+  /** Host folder with `usr`, `etc` and `previewd`. */
+  runtimeTree: string
+  binds: readonly Bind[]
+  /** Socket on the host, for the bridge. */
+  bridgeSocket?: string
+  appBytes: number
+  tmpBytes: number
+}
+
+/** Where the bridge's socket is inside. */
+export const BRIDGE_SOCKET = '/bridge.sock'
+const SHM_BYTES = 64 * 1024 * 1024
+const OVERFLOW_ID = '65534'
+const OWN_TARGETS = [
+  '/usr',
+  '/etc',
+  '/previewd',
+  '/proc',
+  '/dev',
+  '/bin',
+  '/lib',
+  '/lib64',
+  '/sbin',
+  BRIDGE_SOCKET,
+]
+
+export function readFeatures(path: string, versionOutput: string): BwrapFeatures {
+  const match = /(\d+)\.(\d+)(\.\d+)?/.exec(versionOutput)
+  const [major, minor] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)]
+  const atLeast = (wanted: number) => major > 0 || minor >= wanted
+  return { path, version: match?.[0] ?? 'unknown', tmpfsSize: atLeast(7), disableUserns: atLeast(8) }
+}
+
+/**
+ * The arguments for `bwrap --args`, without the command. The mount namespace is an allow-list: a runtime tree, three sized tmpfs and what
+ * the specification binds; everything else is read-only and the root is empty.
+ */
+export function bwrapArguments(features: BwrapFeatures, layout: SandboxLayout): string[] {
+  const tmpfs = (target: string, bytes: number, mode: string) => [
+    ...['--perms', mode],
+    ...(features.tmpfsSize ? ['--size', String(bytes)] : []),
+    ...['--tmpfs', target],
+  ]
+  return [
+    ...['--unshare-all', '--unshare-user', ...(features.disableUserns ? ['--disable-userns'] : [])],
+    ...['--die-with-parent', '--new-session', '--clearenv', '--cap-drop', 'ALL'],
+    ...['--uid', OVERFLOW_ID, '--gid', OVERFLOW_ID, '--hostname', 'sandbox'],
+    ...['--ro-bind', `${layout.runtimeTree}/usr`, '/usr'],
+    ...['--ro-bind', `${layout.runtimeTree}/etc`, '/etc'],
+    ...['--ro-bind', `${layout.runtimeTree}/previewd`, '/previewd'],
+    ...['bin', 'lib', 'lib64', 'sbin'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
+    ...['--proc', '/proc', '--dev', '/dev', '--remount-ro', '/dev'],
+    ...tmpfs('/dev/shm', SHM_BYTES, '1777'),
+    ...tmpfs('/tmp', layout.tmpBytes, '1777'),
+    ...['--dir', '/tmp/home'],
+    ...tmpfs('/app', layout.appBytes, '0755'),
+    // Packages that import what they do not declare find the project's own dependencies here.
+    ...['--symlink', 'app/node_modules', '/node_modules'],
+    ...layout.binds.flatMap(bindArguments),
+    ...(layout.bridgeSocket ? ['--ro-bind', layout.bridgeSocket, BRIDGE_SOCKET] : []),
+    ...['--remount-ro', '/', '--chdir', '/app'],
+  ]
+}
+
+function bindArguments({ source, target, writable }: Bind): string[] {
+  const reserved = OWN_TARGETS.some((own) => target === own || target.startsWith(`${own}/`))
+  if (!posix.isAbsolute(target) || posix.normalize(target) !== target || target === '/' || reserved) {
+    throw new Error(`nothing can be bound at ${target}`)
+  }
+  return [writable ? '--bind' : '--ro-bind', source, target]
+}

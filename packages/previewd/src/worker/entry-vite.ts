@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { Socket } from 'node:net'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
+import { toToolErrors } from './entry-errors.ts'
+import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
+
+export interface ViteRequest {
+  cwd: string
+  options: ViteBuildOptions
+  env: Record<string, string>
+}
+
+export type ViteAnswer = { type: 'built'; outDir: string } | { type: 'failed'; errors: ToolError[] }
+
+interface ResolvedConfig {
+  root: string
+  build: { outDir: string }
+  environments?: { client?: { build: { outDir: string } } }
+}
+
+/** The part of Vite's node API that is used, as it is from version 4 to 8. */
+interface Vite {
+  build(config: object): Promise<unknown>
+  /** Since 6: what `vite build` calls, and what frameworks with several environments rely on. */
+  createBuilder?(config: object, useLegacyBuilder: null): Promise<{ buildApp(): Promise<void> }>
+}
+
+const WIRE_FD = 3
+
+/** A Node of its own that runs one `vite build` with the project's Vite, and says how it went over descriptor 3. */
+const wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
+const reader = new FrameReader()
+wire.on('error', () => process.exit(1))
+wire.once('data', onData)
+
+function onData(bytes: Buffer): void {
+  for (const frame of reader.read(bytes)) {
+    // Work that the build left behind keeps this process alive, the wire does not.
+    wire.pause().unref()
+    void main(JSON.parse(frame.body.toString('utf8')) as ViteRequest)
+    return
+  }
+  wire.once('data', onData)
+}
+
+async function main({ cwd, options, env }: ViteRequest): Promise<void> {
+  try {
+    process.chdir(cwd)
+    Object.assign(process.env, env)
+    const folder = viteFolder(cwd)
+    process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'build']
+    const vite = (await import(viteEntry(folder))) as Vite
+    answer({ type: 'built', outDir: await build(vite, cwd, options) })
+  } catch (thrown) {
+    const stack = thrown instanceof Error ? thrown.stack : undefined
+    process.stderr.write(`error during build:\n${stack ?? String(thrown)}\n`)
+    process.exitCode = 1
+    answer({ type: 'failed', errors: toToolErrors(thrown) })
+  }
+}
+
+async function build(vite: Vite, root: string, options: ViteBuildOptions): Promise<string> {
+  const { base, mode, configFile, outDir, minify, sourcemap } = options
+  let resolved: ResolvedConfig | undefined
+  const observer = {
+    name: 'previewd:observer',
+    configResolved: (config: ResolvedConfig) => {
+      resolved ??= config
+    },
+  }
+  const config = {
+    root,
+    ...defined({ base, mode, configFile }),
+    build: defined({ outDir, minify, sourcemap }),
+    plugins: [observer],
+  }
+  if (vite.createBuilder) await (await vite.createBuilder(config, null)).buildApp()
+  else await vite.build(config)
+  const folder = resolved?.environments?.client?.build.outDir ?? resolved?.build.outDir ?? 'dist'
+  return resolve(resolved?.root ?? root, folder)
+}
+
+function viteFolder(cwd: string): string {
+  return dirname(createRequire(join(cwd, 'package.json')).resolve('vite/package.json'))
+}
+
+/** The ES module entry; resolving by name from here would find what `require` sees, which Vite 4 to 6 warn about. */
+function viteEntry(folder: string): string {
+  const { exports, module } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  let entry = exports?.['.'] ?? exports ?? module
+  while (typeof entry === 'object') entry = entry.import ?? entry.node ?? entry.default
+  return pathToFileURL(join(folder, entry ?? 'dist/node/index.js')).href
+}
+
+function defined(options: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
+}
+
+function answer(message: ViteAnswer): void {
+  wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(message))))
+}

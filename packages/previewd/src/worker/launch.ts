@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { open } from 'node:fs/promises'
+import type { Socket } from 'node:net'
+import type { BwrapFeatures } from './bwrap.ts'
+
+/** Absolute paths of the programs of the launch chain. */
+export interface LaunchTools {
+  sh: string
+  setpriv: string
+  prlimit: string
+  bwrap: BwrapFeatures
+}
+
+export interface LaunchSpec {
+  tools: LaunchTools
+  /** Host user and group of the worker; undefined keeps the daemon's own. */
+  uid: number | undefined
+  /** `cgroup.procs` files that the chain joins before it gives up root. */
+  joinFiles: readonly string[]
+  /** File with the seccomp program. */
+  seccompFile: string
+  bwrapArguments: readonly string[]
+  /** The first program inside, which must not tell a secret: it can be read there. */
+  command: readonly string[]
+  /** Largest file that it may write, in bytes. */
+  fileBytes: number
+}
+
+export interface Launched {
+  chain: ChildProcess
+  /** The host's end of the control channel. */
+  channel: Socket
+}
+
+const ARGUMENTS_FD = 4
+const SECCOMP_FD = 5
+const OPEN_FILES = 4096
+/** Writes its own id into each file before `--`, then becomes the command after it. */
+const JOIN_SCRIPT = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 71; shift; done; shift; exec "$@"'
+
+/**
+ * Starts the chain sh (joins the cgroups) -> setpriv -> prlimit -> bwrap. Each replaces the one before, so the id of
+ * the chain is that of bwrap. The environment is empty from the start, because the sandbox can read that of its first
+ * process; for the same reason the arguments, which hold host paths, go through a descriptor.
+ */
+export async function launch(spec: LaunchSpec): Promise<Launched> {
+  const { tools, uid } = spec
+  const user = uid === undefined ? [] : ['--reuid', String(uid), '--regid', String(uid), '--clear-groups']
+  const seccomp = await open(spec.seccompFile, 'r')
+  try {
+    const chain = spawn(
+      tools.sh,
+      [
+        ...['-c', JOIN_SCRIPT, 'sh', ...spec.joinFiles, '--'],
+        ...[tools.setpriv, ...user, '--no-new-privs', '--'],
+        ...[tools.prlimit, '--core=0', `--nofile=${OPEN_FILES}`, `--fsize=${spec.fileBytes}`, '--'],
+        ...[tools.bwrap.path, '--args', String(ARGUMENTS_FD), '--seccomp', String(SECCOMP_FD)],
+        ...['--', ...spec.command],
+      ],
+      { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd] },
+    )
+    const input = chain.stdio[ARGUMENTS_FD] as Socket
+    // A chain that ends early is reported by its exit, not by this pipe.
+    input.on('error', () => input.destroy())
+    input.end(spec.bwrapArguments.map((argument) => `${argument}\0`).join(''))
+    return { chain, channel: chain.stdio[3] as unknown as Socket }
+  } finally {
+    await seccomp.close()
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * The channel between the two halves of a worker: frames over a socket pair. A frame is a length (4 bytes, big
+ * endian), a kind (1 byte) and that many bytes: a JSON message, or a chunk of the file that the message before it
+ * named. Both halves import this file; it depends on nothing but Node.
+ */
+import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
+
+export const PROTOCOL_VERSION = 1
+export const MAX_FRAME_BYTES = 1024 * 1024
+/** Longest log line; longer ones are cut into pieces. */
+export const MAX_LINE_BYTES = 8 * 1024
+export const MAX_PATH_BYTES = 1024
+/** File descriptor of the channel in the child. */
+export const CHANNEL_FD = 3
+
+export const FRAME_MESSAGE = 1
+export const FRAME_CHUNK = 2
+const HEADER_BYTES = 5
+
+export type PutEntry =
+  | { kind: 'file'; path: string; size: number; executable: boolean }
+  | { kind: 'link'; path: string; target: string }
+
+export type TaskRequest =
+  | { kind: 'vite-build'; cwd: string; options: ViteBuildOptions; env: Record<string, string> }
+  | { kind: 'exec'; file: string; args: string[]; cwd: string; env: Record<string, string> }
+
+export type HostMessage =
+  | { type: 'init'; version: number; settings: ChildSettings }
+  /** The chunks that follow are the content of the files among `entries`, one after the other. */
+  | { type: 'put'; id: number; entries: PutEntry[] }
+  | { type: 'put-end'; id: number }
+  | { type: 'run'; id: number; task: TaskRequest }
+  | { type: 'collect'; id: number; directory: string }
+  | { type: 'collect-cancel'; id: number }
+
+export interface ChildSettings {
+  logBytes: number
+  /** Start a Node for a vite-build at once, so that it boots while files are put. */
+  prepareVite: boolean
+  /** Flags of every Node that runs project code. */
+  nodeFlags: string[]
+  bridge?: { socket: string; port: number }
+}
+
+export type CollectFailure = 'missing_output' | 'special_file' | 'unreadable'
+
+export type ChildMessage =
+  | { type: 'ready'; version: number }
+  | { type: 'put-done'; id: number; failure?: { code: string; message: string } }
+  | { type: 'log'; id: number; stream: 'stdout' | 'stderr'; lines: string[] }
+  | { type: 'log-cut'; id: number }
+  | {
+      type: 'task-end'
+      id: number
+      exitCode: number | null
+      signal: string | null
+      errors: ToolError[]
+      outDir?: string
+    }
+  /** The content of a file follows in chunks. */
+  | { type: 'entry'; id: number; kind: 'file'; path: string; size: number; executable: boolean }
+  | { type: 'entry'; id: number; kind: 'link'; path: string; target: string }
+  | { type: 'collect-end'; id: number; failure?: { reason: CollectFailure; detail: string } }
+
+export interface Frame {
+  kind: number
+  body: Buffer
+}
+
+/** A frame that breaks the rules; the channel cannot be used any more. */
+export class ProtocolError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'ProtocolError'
+  }
+}
+
+export function encodeMessage(message: HostMessage | ChildMessage): Buffer {
+  return encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(message)))
+}
+
+export function encodeFrame(kind: number, body: Buffer): Buffer {
+  if (body.length === 0 || body.length > MAX_FRAME_BYTES) {
+    throw new ProtocolError(`a frame of ${body.length} bytes cannot be sent`)
+  }
+  const frame = Buffer.allocUnsafe(HEADER_BYTES + body.length)
+  frame.writeUInt32BE(body.length, 0)
+  frame.writeUInt8(kind, 4)
+  body.copy(frame, HEADER_BYTES)
+  return frame
+}
+
+/** Cuts a byte stream into frames. Holds at most one frame and one read besides. */
+export class FrameReader {
+  #parts: Buffer[] = []
+  #held = 0
+  #header: { length: number; kind: number } | undefined;
+
+  /** Throws ProtocolError as soon as a header announces what is not allowed, before its body is held. */
+  *read(bytes: Buffer): Generator<Frame> {
+    this.#parts.push(bytes)
+    this.#held += bytes.length
+    for (;;) {
+      this.#header ??= this.#readHeader()
+      if (this.#header === undefined || this.#held < this.#header.length) return
+      const { length, kind } = this.#header
+      this.#header = undefined
+      yield { kind, body: this.#take(length) }
+    }
+  }
+
+  #readHeader() {
+    if (this.#held < HEADER_BYTES) return undefined
+    const header = this.#take(HEADER_BYTES)
+    const length = header.readUInt32BE(0)
+    const kind = header.readUInt8(4)
+    if (length === 0 || length > MAX_FRAME_BYTES) throw new ProtocolError(`a frame of ${length} bytes`)
+    if (kind !== FRAME_MESSAGE && kind !== FRAME_CHUNK) throw new ProtocolError(`a frame of kind ${kind}`)
+    return { length, kind }
+  }
+
+  #take(length: number): Buffer {
+    const first = this.#parts[0]
+    this.#held -= length
+    if (first !== undefined && first.length >= length) {
+      if (first.length === length) this.#parts.shift()
+      else this.#parts[0] = first.subarray(length)
+      return first.subarray(0, length)
+    }
+    const all = Buffer.concat(this.#parts)
+    this.#parts = all.length === length ? [] : [all.subarray(length)]
+    return all.subarray(0, length)
+  }
+}

@@ -1,0 +1,331 @@
+import type { ChildProcess } from 'node:child_process'
+import type { Socket } from 'node:net'
+import { posix } from 'node:path'
+import {
+  type InputEntry,
+  type LogLine,
+  type OutputEntry,
+  type OutputLimits,
+  type Task,
+  type TaskOutcome,
+  type Worker,
+  WorkerError,
+  type WorkerLimits,
+} from '../model/worker.ts'
+import type { Cgroup } from './cgroup.ts'
+import { Channel } from './channel.ts'
+import type { CheckedMessage } from './child-message.ts'
+import { sendEntries } from './input.ts'
+import { OutputReceiver } from './output.ts'
+import { type ChildSettings, PROTOCOL_VERSION, ProtocolError, type TaskRequest } from './protocol.ts'
+
+/** Why a worker is no more. */
+export type Ending =
+  | { kind: 'stopped' | 'timed_out' | 'canceled' }
+  /** Closed by itself: killed for memory, or by its own doing. */
+  | { kind: 'gone' }
+  | { kind: 'violation'; detail: string }
+
+export interface RunnerParts {
+  chain: ChildProcess
+  channel: Socket
+  cgroup: Cgroup | undefined
+  limits: WorkerLimits
+  settings: ChildSettings
+  signal: AbortSignal | undefined
+  /** Frees what the worker held; called once, when no process is left (or, with false, when that failed). */
+  release: (clean: boolean) => Promise<void>
+}
+
+interface RunningTask {
+  onLog: (line: LogLine) => void
+  logBytes: number
+  finish: (outcome: TaskOutcome) => void
+}
+
+const STDERR_BYTES = 8 * 1024
+const END_TIMEOUT_MS = 5_000
+/** The child stops at the limit by itself; one that does not is cut off a little above it. */
+const LOG_SLACK_BYTES = 256 * 1024
+/** Share of the memory limit at which an abort of V8 counts as running out of memory. */
+const ABORT_MEMORY_SHARE = 0.6
+
+/** The host's half of a worker. Believes nothing that the child says beyond the form of its messages. */
+export class Runner implements Worker {
+  readonly ready: Promise<void>
+  /** Resolves when the worker is gone for whatever reason, and its slot with it. */
+  readonly done: Promise<void>
+  readonly #parts: RunnerParts
+  readonly #channel: Channel
+  readonly #exited: Promise<void>
+  readonly #timer: NodeJS.Timeout
+  readonly #tasks = new Map<number, RunningTask>()
+  readonly #puts = new Map<number, (failure?: WorkerError) => void>()
+  #output: { receiver: OutputReceiver; ended: () => void } | undefined
+  #ending: Ending | undefined
+  #nextId = 1
+  #stderr = ''
+  #putQueue: Promise<unknown> = Promise.resolve()
+  #collectQueue: Promise<unknown> = Promise.resolve()
+  #settleReady: { resolve: () => void; reject: (cause: Error) => void }
+  #settleDone: () => void
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts
+    const ready = Promise.withResolvers<void>()
+    this.ready = ready.promise
+    this.#settleReady = ready
+    const done = Promise.withResolvers<void>()
+    this.done = done.promise
+    this.#settleDone = done.resolve
+    this.#exited = new Promise((resolve) => {
+      parts.chain.once('exit', () => resolve())
+      parts.chain.once('error', () => resolve())
+    })
+    this.#keepStderr()
+    this.#channel = new Channel(parts.channel, {
+      message: (message) => this.#receive(message),
+      chunk: (bytes) => {
+        if (!this.#output) throw new ProtocolError('content that was not asked for')
+        this.#output.receiver.push({ chunk: bytes })
+      },
+      end: (violation) => this.#end(violation ? broken(violation.message) : { kind: 'gone' }),
+    })
+    this.#timer = setTimeout(() => this.#end({ kind: 'timed_out' }), parts.limits.wallMs)
+    parts.signal?.addEventListener('abort', this.#onAbort, { once: true })
+    void this.#channel.send({ type: 'init', version: PROTOCOL_VERSION, settings: parts.settings })
+    if (parts.signal?.aborted) this.#onAbort()
+  }
+
+  async put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
+    const turn = this.#putQueue.then(() => this.#put(entries))
+    this.#putQueue = turn.catch(() => undefined)
+    await turn
+  }
+
+  async run(task: Task, onLog: (line: LogLine) => void = () => undefined): Promise<TaskOutcome> {
+    if (this.#ending) return this.#outcomeOfEnding()
+    const id = this.#nextId++
+    const outcome = new Promise<TaskOutcome>((finish) => {
+      this.#tasks.set(id, { onLog, logBytes: 0, finish })
+    })
+    void this.#channel.send({ type: 'run', id, task: toRequest(task) })
+    return await outcome
+  }
+
+  async *collect(directory: string, limits: OutputLimits): AsyncGenerator<OutputEntry> {
+    const earlier = this.#collectQueue
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#collectQueue = promise
+    await earlier
+    if (this.#ending) {
+      resolve()
+      throw this.#endedError()
+    }
+    const receiver = new OutputReceiver(this.#nextId++, this.#channel, limits)
+    this.#output = { receiver, ended: resolve }
+    void this.#channel.send({ type: 'collect', id: receiver.id, directory })
+    try {
+      yield* receiver.entries()
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error
+      this.#end(broken(error.message))
+      throw new WorkerError('violation', `The worker sent ${error.message}.`)
+    } finally {
+      if (this.#output?.receiver === receiver) {
+        receiver.discard()
+        void this.#channel.send({ type: 'collect-cancel', id: receiver.id })
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#end({ kind: 'stopped' })
+    await this.done
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
+    if (this.#ending) throw this.#endedError()
+    const id = this.#nextId++
+    const done = new Promise<void>((resolve, reject) => {
+      this.#puts.set(id, (failure) => (failure ? reject(failure) : resolve()))
+    })
+    // Rejected also while the entries are still being sent.
+    done.catch(() => undefined)
+    try {
+      if (await sendEntries(this.#channel, id, entries)) await this.#channel.send({ type: 'put-end', id })
+    } catch (error) {
+      this.#end(broken('half of an input'))
+      throw error
+    }
+    await done
+  }
+
+  #receive(message: CheckedMessage): void {
+    switch (message.type) {
+      case 'ready':
+        if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
+        this.#settleReady.resolve()
+        return
+      case 'put-done':
+        return this.#receivePutDone(message)
+      case 'log':
+      case 'log-cut':
+      case 'task-end':
+        return this.#receiveOfTask(message)
+      case 'entry':
+      case 'collect-end':
+        return this.#receiveOfOutput(message)
+    }
+  }
+
+  #receivePutDone({ id, failure }: Extract<CheckedMessage, { type: 'put-done' }>): void {
+    const settle = this.#puts.get(id)
+    if (!settle) throw new ProtocolError('an answer to no input')
+    this.#puts.delete(id)
+    if (!failure) return settle()
+    const full = failure.code === 'ENOSPC' || failure.code === 'ENOMEM'
+    settle(
+      full
+        ? new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
+        : new WorkerError('violation', `A file could not be written inside the sandbox: ${failure.message}`),
+    )
+  }
+
+  #receiveOfTask(message: Extract<CheckedMessage, { type: 'log' | 'log-cut' | 'task-end' }>): void {
+    const task = this.#tasks.get(message.id)
+    if (!task) throw new ProtocolError('words of no task')
+    if (message.type === 'task-end') {
+      this.#tasks.delete(message.id)
+      void this.#outcomeOf(message).then(task.finish)
+      return
+    }
+    if (message.type === 'log-cut') {
+      const text = `The log is longer than ${this.#parts.limits.logBytes} bytes; the rest is dropped.`
+      task.onLog({ stream: 'stderr', text })
+      return
+    }
+    for (const text of message.lines) {
+      // A line without text costs the reader as well.
+      task.logBytes += text.length + 1
+      task.onLog({ stream: message.stream, text })
+    }
+    if (task.logBytes > this.#parts.limits.logBytes + LOG_SLACK_BYTES)
+      throw new ProtocolError('too long a log')
+  }
+
+  #receiveOfOutput(message: Extract<CheckedMessage, { type: 'entry' | 'collect-end' }>): void {
+    const output = this.#output
+    if (output?.receiver.id !== message.id) throw new ProtocolError('an output that was not asked for')
+    if (message.type === 'entry') return output.receiver.push({ entry: message })
+    this.#output = undefined
+    output.receiver.push({ end: message })
+    output.ended()
+  }
+
+  async #outcomeOf(end: Extract<CheckedMessage, { type: 'task-end' }>): Promise<TaskOutcome> {
+    if (end.exitCode === 0 && end.signal === null) {
+      return { kind: 'succeeded', ...(end.outDir === undefined ? {} : { outDir: end.outDir }) }
+    }
+    if (await this.#ranOutOfMemory(end.signal === 'SIGABRT' || end.exitCode === 134)) {
+      return { kind: 'out_of_memory' }
+    }
+    return {
+      kind: 'failed',
+      exitCode: end.exitCode,
+      ...(end.signal === null ? {} : { signal: end.signal }),
+      errors: end.errors,
+    }
+  }
+
+  /** V8 aborts by itself when its heap limit, which is set below that of the group, is reached. */
+  async #ranOutOfMemory(aborted: boolean): Promise<boolean> {
+    const { cgroup, limits } = this.#parts
+    if (!cgroup) return false
+    if ((await cgroup.oomKills()) > 0) return true
+    return aborted && (await cgroup.peakMemoryBytes()) > limits.memoryBytes * ABORT_MEMORY_SHARE
+  }
+
+  readonly #onAbort = (): void => this.#end({ kind: 'canceled' })
+
+  /** The only way out. The first reason counts. */
+  #end(ending: Ending): void {
+    if (this.#ending) return
+    this.#ending = ending
+    clearTimeout(this.#timer)
+    this.#parts.signal?.removeEventListener('abort', this.#onAbort)
+    this.#channel.close()
+    void this.#finish()
+  }
+
+  async #finish(): Promise<void> {
+    const { chain, cgroup } = this.#parts
+    if (chain.pid !== undefined) chain.kill('SIGKILL')
+    await this.#exited
+    if (this.#ending?.kind === 'gone' && (await this.#ranOutOfMemory(false))) {
+      this.#settleTasks({ kind: 'out_of_memory' })
+    }
+    const clean = cgroup ? await cgroup.destroy(END_TIMEOUT_MS) : true
+    await this.#parts.release(clean)
+    this.#settleTasks(this.#outcomeOfEnding())
+    const error = this.#endedError()
+    for (const settle of this.#puts.values()) settle(error)
+    this.#puts.clear()
+    this.#output?.receiver.push({ failure: error })
+    this.#output?.ended()
+    this.#output = undefined
+    this.#settleReady.reject(new Error(this.#stderr.trim() || error.message))
+    this.#settleDone()
+  }
+
+  #settleTasks(outcome: TaskOutcome): void {
+    for (const task of this.#tasks.values()) task.finish(outcome)
+    this.#tasks.clear()
+  }
+
+  #outcomeOfEnding(): TaskOutcome {
+    const ending = this.#ending
+    if (ending?.kind === 'timed_out') return { kind: 'timed_out' }
+    if (ending?.kind === 'stopped' || ending?.kind === 'canceled') return { kind: 'canceled' }
+    if (ending?.kind === 'violation') return ending
+    return { kind: 'violation', detail: 'The worker ended before its task.' }
+  }
+
+  #endedError(): WorkerError {
+    const ending = this.#ending
+    if (ending?.kind === 'violation') return new WorkerError('violation', ending.detail)
+    return new WorkerError('ended', `The worker has ended (${ending?.kind ?? 'gone'}).`)
+  }
+
+  /** What the launch chain and the child complain of; a flood is not read to its end. */
+  #keepStderr(): void {
+    const { stderr } = this.#parts.chain
+    stderr?.on('error', () => stderr.destroy())
+    stderr?.on('data', (bytes: Buffer) => {
+      this.#stderr += bytes.toString('utf8')
+      if (this.#stderr.length > STDERR_BYTES) stderr.destroy()
+    })
+  }
+}
+
+function broken(what: string): Ending {
+  return { kind: 'violation', detail: `The worker broke the protocol: ${what}.` }
+}
+
+function toRequest(task: Task): TaskRequest {
+  if (task.kind === 'vite-build') {
+    return { kind: 'vite-build', cwd: inApp(task.root), options: task.options, env: task.env }
+  }
+  const cwd = inApp(task.cwd)
+  if (task.kind === 'exec') return { kind: 'exec', file: task.file, args: task.args, cwd, env: task.env }
+  return { kind: 'exec', file: '/bin/sh', args: ['-c', task.command], cwd, env: task.env }
+}
+
+/** Folders of tasks are relative to /app, or absolute inside the sandbox. */
+function inApp(folder: string): string {
+  return posix.resolve('/app', folder)
+}
