@@ -1,0 +1,99 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { projectRoot, show } from './setup/command.mjs'
+import { ensureNode } from './setup/node.mjs'
+import { ensurePackages } from './setup/packages.mjs'
+import { fail, SetupProblem } from './setup/problem.mjs'
+import { asRoot, handedOn, keepingEnvironment } from './setup/root.mjs'
+import { ensureBubblewrap } from './setup/sandbox.mjs'
+import { step } from './setup/steps.mjs'
+
+const MAIN = 'packages/previewd/src/main.ts'
+const START_TIMEOUT_MS = 30_000
+
+const host = process.env.PREVIEWD_HOST ?? '127.0.0.1'
+const port = Number(process.env.PREVIEWD_PORT ?? 4400)
+const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+
+async function main() {
+  await ensurePackages()
+  const node = ensureNode()
+  await ensureBubblewrap()
+  await refuseTakenPort()
+  const prefix = await asRoot(
+    'The server, which gives each sandbox a user of its own,',
+    'The server needs root to give each sandbox a user of its own: run "sudo npm start".',
+  )
+  if (prefix.length > 0)
+    console.error('Running the server through sudo: it gives each sandbox a user of its own.')
+  const server = startServer(node, prefix)
+  await step('Starting the server', () => untilAnswering(server))
+  await pushWelcome(node, server)
+}
+
+/** A group of its own: a Ctrl-C reaches this script alone, which passes it on once. sudo needs the terminal's. */
+function startServer(node, prefix) {
+  const environment = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
+  const command = [...keepingEnvironment(prefix, handedOn(environment)), node, MAIN, 'serve']
+  const server = spawn(command[0], command.slice(1), {
+    cwd: projectRoot,
+    env: environment,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: prefix.length === 0,
+  })
+  const pass = (signal) => {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    // A user may not signal a process that sudo made root's.
+    if (prefix.length > 0) spawnSync(prefix[0], ['-n', 'kill', '-s', signal.slice(3), String(server.pid)])
+    else server.kill(signal)
+  }
+  process.on('SIGINT', () => pass('SIGINT'))
+  process.on('SIGTERM', () => pass('SIGTERM'))
+  process.on('SIGHUP', () => pass('SIGTERM'))
+  process.on('exit', () => pass('SIGTERM'))
+  server.once('close', (code) => process.exit(code ?? 1))
+  return server
+}
+
+async function untilAnswering(server) {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (Date.now() < deadline && server.exitCode === null) {
+    const answer = await fetch(`${url}/livez`).catch(() => undefined)
+    if (answer?.ok) return
+    await sleep(50)
+  }
+  throw new SetupProblem('The server did not start: what it said stands above.')
+}
+
+async function pushWelcome(node, server) {
+  const push = [MAIN, 'push', 'examples/welcome', '--project', 'welcome', '--replace', '--wait', '--url', url]
+  const code = await show(node, push, { stdio: ['ignore', 'ignore', 'inherit'] })
+  if (server.exitCode !== null || server.signalCode !== null) return
+  if (code !== 0) console.error('\nThe sample app did not build; the server runs all the same.')
+  const answer = await fetch(`${url}/v1/projects/welcome/status`, { headers: authorization() }).catch(
+    () => undefined,
+  )
+  const preview = answer?.ok ? (await answer.json()).urls.preview : `${url}/preview/welcome/`
+  console.log(`\n  Preview    ${preview}\n  Dashboard  ${url}/\n\n  Ctrl-C stops the server.\n`)
+}
+
+function authorization() {
+  const key = process.env.PREVIEWD_API_KEY
+  return key ? { authorization: `Bearer ${key}` } : {}
+}
+
+async function refuseTakenPort() {
+  const taken = await new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', (error) => resolve(error.code === 'EADDRINUSE'))
+    probe.listen(port, host, () => probe.close(() => resolve(false)))
+  })
+  if (taken) {
+    throw new SetupProblem(
+      `Port ${port} is taken: stop what listens there, or choose another with "PREVIEWD_PORT=${port + 100} npm start".`,
+    )
+  }
+}
+
+main().catch(fail)
