@@ -61,6 +61,12 @@ const environmentSchema = z.object({
 
 type Environment = z.output<typeof environmentSchema>
 
+const clientSchema = z.object({
+  PREVIEWD_URL: z.url({ protocol: /^https?$/ }).optional(),
+  PREVIEWD_API_KEY: z.string().optional(),
+  PREVIEWD_PORT: z.string().default('4400'),
+})
+
 /** Everything the operator can set, resolved. Sizes in bytes, times in milliseconds. */
 export interface Config {
   host: string
@@ -111,6 +117,25 @@ export function resolveConfig(environment: NodeJS.ProcessEnv = process.env): Con
     throw new Error(`The configuration is not valid.\n${lines.join('\n')}`)
   }
   return toConfig(parsed.data)
+}
+
+/** The same with some variables given on the command line, which win over those of the environment. */
+export function resolveServeConfig(overrides: Record<string, string>): Config {
+  return resolveConfig({ ...process.env, ...overrides })
+}
+
+/** Which server the command line talks to, and with which key. */
+export interface ClientConfig {
+  url: string
+  apiKey: string | undefined
+}
+
+/** Reads what the command line needs besides its options; throws a readable Error. */
+export function resolveClientConfig(environment: NodeJS.ProcessEnv = process.env): ClientConfig {
+  const parsed = clientSchema.safeParse(environment)
+  if (!parsed.success) throw new Error('PREVIEWD_URL is not a URL.')
+  const { PREVIEWD_URL, PREVIEWD_API_KEY, PREVIEWD_PORT } = parsed.data
+  return { url: PREVIEWD_URL ?? `http://127.0.0.1:${PREVIEWD_PORT}`, apiKey: PREVIEWD_API_KEY }
 }
 
 function toConfig(env: Environment): Config {
