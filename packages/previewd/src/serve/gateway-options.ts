@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http'
+import type { Artifact, Artifacts } from '../model/artifact.ts'
+import type { EventBus } from '../model/event.ts'
+import type { Grants } from '../model/grant.ts'
+import type { ProjectStatus } from '../model/status.ts'
+import type { Builds, Projects } from '../model/store.ts'
+
+export interface Logger {
+  error(fields: object, message: string): void
+  debug(fields: object, message: string): void
+}
+
+/** What the gateway needs of the other parts. */
+export interface GatewayOptions {
+  projects: Pick<Projects, 'get'>
+  builds: Pick<Builds, 'get' | 'list'>
+  artifacts: Pick<Artifacts, 'open'>
+  grants: Pick<Grants, 'verify'>
+  events: Pick<EventBus, 'listen'>
+  /** Rejecting is for projects that exist; the gateway asks for no others. */
+  status(project: string): ProjectStatus
+  /** Keyless loopback counts as an editor, for example. */
+  isEditor(req: IncomingMessage): boolean
+  /** The build made for `/preview/{id}/` as its base, of the same revision as `buildId`; started where there is none. */
+  variant(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'>
+  /** Host and port below which each project has its name, e.g. `localhost:4400`. */
+  previewDomain(): string
+  pathMode: 'redirect' | 'sandboxed' | 'same-origin'
+  /** Sources of `frame-ancestors`; any page may frame a preview where the list is empty. */
+  frameAncestors: readonly string[]
+  /** First path segments that are the API's own, e.g. `v1`. */
+  apiPaths: readonly string[]
+  logger: Logger
+  /** Milliseconds since 1970. */
+  now?: () => number
+}

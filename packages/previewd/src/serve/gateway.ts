@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { LRUCache } from 'lru-cache'
+import type { Encoding } from '../model/artifact.ts'
+import { sendMessage } from './answers.ts'
+import type { GatewayOptions } from './gateway-options.ts'
+import { acceptedEncodings } from './negotiate-encoding.ts'
+import { answerAtOrigin, type OriginParts } from './origin-preview.ts'
+import { type HostTarget, parseHost } from './preview-host.ts'
+import { SiteProfiles } from './site-profiles.ts'
+import { StatusStreams } from './status-stream.ts'
+
+/** Serves previews: by the name of a project or a build in the Host header, or below `/preview/` on the API's host. */
+export interface Gateway {
+  /** True where the request is the gateway's to answer, also when the answer will be a refusal. */
+  matches(req: IncomingMessage): boolean
+  handle(req: IncomingMessage, res: ServerResponse): void
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Ends the open status streams. */
+  close(): void
+}
+
+const KNOWN_ACCEPT_HEADERS = 200
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const accepts = new LRUCache<string, readonly Encoding[]>({ max: KNOWN_ACCEPT_HEADERS })
+  const parts: OriginParts = {
+    options,
+    profiles: new SiteProfiles(options.frameAncestors),
+    streams: new StatusStreams((listener) => options.events.listen(listener)),
+    accepted: (header) => acceptedOnce(accepts, header),
+  }
+  const targetOf = (req: IncomingMessage): HostTarget =>
+    parseHost(req.headers.host ?? '', options.previewDomain())
+  return {
+    matches: (req) => targetOf(req).kind !== 'other',
+    handle: (req, res) => {
+      answer(req, res, targetOf(req), parts).catch((error: unknown) => fail(req, res, error, options))
+    },
+    handleUpgrade: (_req, socket) => refuseUpgrade(socket),
+    close: () => parts.streams.close(),
+  }
+}
+
+async function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  target: HostTarget,
+  parts: OriginParts,
+): Promise<void> {
+  if (target.kind === 'malformed') return sendMessage(req, res, BAD_HOST)
+  if (target.kind === 'misdirected' || target.kind === 'other') return sendMessage(req, res, MISDIRECTED)
+  return answerAtOrigin(req, res, target, parts)
+}
+
+function acceptedOnce(
+  known: LRUCache<string, readonly Encoding[]>,
+  header: string | string[] | undefined,
+): readonly Encoding[] {
+  const text = typeof header === 'string' ? header : ''
+  const before = known.get(text)
+  if (before !== undefined) return before
+  const encodings = acceptedEncodings(text === '' ? undefined : text)
+  known.set(text, encodings)
+  return encodings
+}
+
+/** Nothing of the error reaches the client; where the answer has begun, only the connection can say that it failed. */
+function fail(req: IncomingMessage, res: ServerResponse, error: unknown, options: GatewayOptions): void {
+  if (res.headersSent || res.destroyed) {
+    options.logger.debug({ error, url: req.url }, 'A preview was not sent to its end')
+    res.destroy()
+    return
+  }
+  options.logger.error({ error, host: req.headers.host, url: req.url }, 'A preview could not be served')
+  sendMessage(req, res, FAILED)
+}
+
+function refuseUpgrade(socket: Duplex): void {
+  // The client may be gone already; the socket closes either way.
+  socket.on('error', () => socket.destroy())
+  socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+}
+
+const BAD_HOST = { status: 400, heading: 'The Host header is malformed', text: 'It does not name a host.' }
+const MISDIRECTED = {
+  status: 421,
+  heading: 'No preview has this name',
+  text: 'The name is not one that a project or a build can have.',
+}
+const FAILED = {
+  status: 500,
+  heading: 'The preview could not be shown',
+  text: 'The server failed. Try it once more.',
+}

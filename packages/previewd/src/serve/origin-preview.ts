@@ -1,0 +1,113 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Artifact, Encoding } from '../model/artifact.ts'
+import { admit } from './admit.ts'
+import { sendMessage } from './answers.ts'
+import { findEarlierAsset } from './earlier-assets.ts'
+import type { GatewayOptions } from './gateway-options.ts'
+import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
+import { splitTarget } from './request-path.ts'
+import { serveSite } from './site.ts'
+import type { SiteProfiles } from './site-profiles.ts'
+import { toBuildViewerStatus } from './status-page/viewer-status.ts'
+import type { StatusStreams } from './status-stream.ts'
+import type { Visit } from './visit.ts'
+import { STATUS_PATH, sendStatus, sendWaitingPage, statusSource } from './waiting.ts'
+
+export interface OriginParts {
+  options: GatewayOptions
+  profiles: SiteProfiles
+  streams: StatusStreams
+  accepted(header: string | string[] | undefined): readonly Encoding[]
+}
+
+/** Answers at the origin of a project, with what is published, or at the origin of one build. */
+export async function answerAtOrigin(
+  req: IncomingMessage,
+  res: ServerResponse,
+  target: { project: string; buildId?: string },
+  parts: OriginParts,
+): Promise<void> {
+  const project = parts.options.projects.get(target.project)
+  if (project === undefined) return sendMessage(req, res, NO_PROJECT)
+  const { rawPath, query } = splitTarget(req.url ?? '')
+  const path = refuseUnfit(req, res, rawPath)
+  if (path === undefined) return
+  const admitted = admit(req, res, project, { rawPath, query }, parts.options)
+  if (admitted === undefined) return
+  const visit: Visit = { req, res, project, path, prefix: '', editor: admitted.editor }
+  return target.buildId === undefined
+    ? answerPublished(visit, parts)
+    : answerBuild(visit, target.buildId, parts)
+}
+
+async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> {
+  const { options } = parts
+  if (visit.path.startsWith('/.previewd/')) {
+    if (visit.path === STATUS_PATH) return sendStatus(visit, parts.streams, statusSource(visit, options))
+    return sendMessage(visit.req, visit.res, NOTHING_HERE)
+  }
+  const opened = await openPublished(visit, options)
+  if (opened === undefined) {
+    const status = statusSource(visit, options)()
+    return status === undefined
+      ? sendMessage(visit.req, visit.res, NO_PROJECT)
+      : sendWaitingPage(visit, status, options)
+  }
+  const isPrivate = visit.project.settings.visibility === 'private'
+  await serveSite(visit, {
+    artifact: opened,
+    representations: parts.profiles.of(isPrivate, false),
+    accepted: parts.accepted(visit.req.headers['accept-encoding']),
+    findElsewhere: (path) =>
+      findEarlierAsset(
+        path,
+        { id: visit.project.id, published: opened.buildId },
+        { ...options, nowMs: options.now?.() ?? Date.now() },
+      ),
+  })
+}
+
+/** Opens what is published; once more where another build was published, and the old one removed, meanwhile. */
+export async function openPublished(
+  visit: Visit,
+  options: Pick<GatewayOptions, 'projects' | 'artifacts'>,
+): Promise<Artifact | undefined> {
+  const { published, id } = visit.project
+  if (published === undefined) return undefined
+  try {
+    return await options.artifacts.open(id, published.buildId)
+  } catch (error) {
+    const now = options.projects.get(id)?.published
+    if (now === undefined || now.buildId === published.buildId) throw error
+    return options.artifacts.open(id, now.buildId)
+  }
+}
+
+async function answerBuild(visit: Visit, buildId: string, parts: OriginParts): Promise<void> {
+  const { req, res, project } = visit
+  const { options } = parts
+  const find = (): ReturnType<typeof options.builds.get> => options.builds.get(project.id, buildId)
+  const build = find()
+  if (build === undefined) return sendMessage(req, res, NO_BUILD)
+  if (visit.path.startsWith('/.previewd/')) {
+    if (visit.path !== STATUS_PATH) return sendMessage(req, res, NOTHING_HERE)
+    return sendStatus(visit, parts.streams, () => {
+      const current = find()
+      return current && toBuildViewerStatus(current, visit.editor)
+    })
+  }
+  if (build.state !== 'succeeded') {
+    return sendWaitingPage(visit, toBuildViewerStatus(build, visit.editor), options)
+  }
+  await serveSite(visit, {
+    artifact: await options.artifacts.open(project.id, buildId),
+    representations: parts.profiles.of(project.settings.visibility === 'private', true),
+    accepted: parts.accepted(req.headers['accept-encoding']),
+  })
+}
+
+const NO_BUILD = {
+  status: 404,
+  heading: 'This build does not exist',
+  text: 'It may have been removed: only the newest builds of a project are kept.',
+}

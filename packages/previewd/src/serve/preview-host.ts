@@ -1,0 +1,47 @@
+/** What a Host header names. */
+export type HostTarget =
+  | { kind: 'project'; project: string }
+  | { kind: 'build'; project: string; buildId: string }
+  /** A well-formed name that is not below the preview domain: the API's own. */
+  | { kind: 'other' }
+  /** Below the preview domain, but no label that a project can have. */
+  | { kind: 'misdirected' }
+  | { kind: 'malformed' }
+
+const NAME = /^[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$/
+const IPV6 = /^\[[0-9a-f:.]{2,45}\]$/
+const PORT = /^[0-9]{1,5}$/
+const PROJECT = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
+const BUILD = /^[a-z0-9]{12}$/
+
+/**
+ * Reads a Host header against the preview domain (`localhost:4400`). Ports are checked for form and not compared:
+ * behind a forwarded port the browser's differs from ours.
+ */
+export function parseHost(header: string, previewDomain: string): HostTarget {
+  const name = hostName(header)
+  if (name === undefined) return { kind: 'malformed' }
+  const domain = hostName(previewDomain)
+  if (domain === undefined || !name.endsWith(`.${domain}`)) return { kind: 'other' }
+  return parseLabel(name.slice(0, -domain.length - 1))
+}
+
+/** Lower-case name without port and final dot; undefined where the header is not well-formed. */
+function hostName(header: string): string | undefined {
+  const host = header.toLowerCase()
+  const colon = host.startsWith('[') ? host.indexOf(':', host.indexOf(']')) : host.indexOf(':')
+  const port = colon === -1 ? undefined : host.slice(colon + 1)
+  if (port !== undefined && (!PORT.test(port) || Number(port) > 65535)) return undefined
+  const name = (colon === -1 ? host : host.slice(0, colon)).replace(/\.$/, '')
+  if (IPV6.test(name)) return name
+  return NAME.test(name) && !name.includes('..') ? name : undefined
+}
+
+function parseLabel(label: string): HostTarget {
+  const split = label.indexOf('--')
+  if (split === -1) return PROJECT.test(label) ? { kind: 'project', project: label } : { kind: 'misdirected' }
+  const buildId = label.slice(0, split)
+  const project = label.slice(split + 2)
+  const known = BUILD.test(buildId) && PROJECT.test(project) && !project.includes('--')
+  return known ? { kind: 'build', project, buildId } : { kind: 'misdirected' }
+}

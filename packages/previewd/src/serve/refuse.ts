@@ -1,0 +1,52 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { sendMessage } from './answers.ts'
+import { decodePath, hasHiddenSegment } from './request-path.ts'
+
+export const NO_PROJECT = {
+  status: 404,
+  heading: 'No preview here',
+  text: 'There is no project of this name. Look at the address once more, or ask whoever gave it to you.',
+}
+
+export const NOTHING_HERE = {
+  status: 404,
+  heading: 'Nothing at this address',
+  text: 'The preview has no file and no page here.',
+}
+
+const MALFORMED = {
+  status: 400,
+  heading: 'The address is malformed',
+  text: 'It is not one that a browser would send.',
+}
+
+const NO_SERVICE_WORKERS = {
+  status: 403,
+  heading: 'No service workers here',
+  text: 'A service worker would keep showing an old build, so previews do not serve its script.',
+}
+
+const READ_ONLY = {
+  status: 405,
+  heading: 'Only GET and HEAD',
+  text: 'A preview serves files and takes none.',
+  headers: { Allow: 'GET, HEAD' },
+}
+
+/**
+ * Refuses what no preview answers, and returns the decoded path of what is left. Files whose name begins with a dot
+ * are as good as absent: in static projects they are `.env` and `.git`.
+ */
+export function refuseUnfit(req: IncomingMessage, res: ServerResponse, rawPath: string): string | undefined {
+  const path = decodePath(rawPath)
+  const refusal = path === undefined ? MALFORMED : refusalOf(req, path)
+  if (refusal === undefined) return path
+  sendMessage(req, res, refusal)
+  return undefined
+}
+
+function refusalOf(req: IncomingMessage, path: string): Parameters<typeof sendMessage>[2] | undefined {
+  if (req.headers['service-worker'] !== undefined) return NO_SERVICE_WORKERS
+  if (req.method !== 'GET' && req.method !== 'HEAD') return READ_ONLY
+  return hasHiddenSegment(path) && !path.startsWith('/.previewd/') ? NOTHING_HERE : undefined
+}
