@@ -1,0 +1,125 @@
+import websocket from '@fastify/websocket'
+import Fastify, { type FastifyInstance, LogController } from 'fastify'
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { Registry } from 'prom-client'
+import { PreviewdError } from '../errors.ts'
+import { registerAuth } from './auth.ts'
+import { buildRoutes } from './builds.ts'
+import { changesRoutes } from './changes.ts'
+import type { ApiContext } from './context.ts'
+import { eventRoutes } from './events.ts'
+import { fileRoutes } from './files.ts'
+import { grantRoutes } from './grants.ts'
+import { Idempotency } from './idempotency.ts'
+import { keyRoutes } from './keys.ts'
+import { legacyRoutes } from './legacy.ts'
+import { logRoutes } from './logs.ts'
+import { trackMethods } from './methods.ts'
+import { measureRequests, metricsRoute } from './metrics.ts'
+import { registerOpenApi } from './openapi.ts'
+import { operationRoutes } from './operation.ts'
+import type { ApiOptions } from './options.ts'
+import { registerOverload } from './overload.ts'
+import { pageRoutes } from './page.ts'
+import { rawProblem, sendProblem, toPreviewdError } from './problem.ts'
+import { projectRoutes } from './projects.ts'
+import { sessionRoutes } from './sessions.ts'
+import { statusRoutes } from './status.ts'
+
+const JSON_BODY_BYTES = 1024 * 1024
+/** A file path of 1,024 bytes, each percent-encoded. */
+const PATH_PARAM_LENGTH = 3 * 1024
+const VERSION = '0.1.0'
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+}
+
+/** The HTTP API, ready to listen; its contract is docs/api.md and, in full, its own /openapi.json. */
+export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
+  const closing = new AbortController()
+  const context: ApiContext = { ...options, idempotency: new Idempotency(), closing: closing.signal }
+  const app = createServer(options)
+  const registry = new Registry()
+
+  app.addHook('preClose', async () => closing.abort())
+  app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
+  const refuseOtherMethods = trackMethods(app)
+  measureRequests(app, registry)
+  registerOverload(app, options.config.limits)
+  registerAuth(app, options)
+  await app.register(websocket, {
+    options: { maxPayload: 4096, ...(options.upgrades && { server: options.upgrades as never }) },
+  })
+  await registerOpenApi(app, VERSION)
+
+  await app.register(operationRoutes(context))
+  await app.register(metricsRoute(context, registry))
+  await app.register(pageRoutes(context))
+  await app.register(projectRoutes(context))
+  await app.register(changesRoutes(context))
+  await app.register(fileRoutes(context))
+  await app.register(buildRoutes(context))
+  await app.register(statusRoutes(context))
+  await app.register(logRoutes(context))
+  await app.register(eventRoutes(context))
+  await app.register(sessionRoutes(context))
+  await app.register(grantRoutes(context))
+  await app.register(keyRoutes(context))
+  await app.register(legacyRoutes(context))
+  refuseOtherMethods()
+  await app.ready()
+  return app
+}
+
+function createServer({ logger, serverFactory }: ApiOptions): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: logger,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: JSON_BODY_BYTES,
+    routerOptions: { maxParamLength: PATH_PARAM_LENGTH },
+    ...(serverFactory && { serverFactory }),
+    frameworkErrors: (error, request, reply) => {
+      sendProblem(request, reply.headers(SECURITY_HEADERS), toPreviewdError(error))
+    },
+    clientErrorHandler: (error, socket) => {
+      if (!socket.writable) return socket.destroy()
+      const [status, detail] = clientError('code' in error ? String(error.code) : '')
+      socket.end(rawProblem('BAD_REQUEST', status, detail))
+    },
+  })
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  app.setErrorHandler((error, request, reply) =>
+    sendProblem(request, reply, toPreviewdError(error, request.routeOptions.config.invalidBody)),
+  )
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(
+      request,
+      reply,
+      new PreviewdError('NOT_FOUND', 'There is nothing at this address; see /docs.'),
+    ),
+  )
+  acceptOnlyJson(app)
+  return app.withTypeProvider<ZodTypeProvider>() as unknown as FastifyInstance
+}
+
+function clientError(code: string): [status: number, detail: string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers are too large.']
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request took too long to arrive.']
+  return [400, 'This is not a valid HTTP request.']
+}
+
+/** An empty body is no body, also where a client says that it is JSON. */
+function acceptOnlyJson(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined)
+    return parse(request, String(body), done)
+  })
+}

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { PreviewdError } from '../errors.ts'
+import type { ChangeBatch, IncomingFile } from '../model/files.ts'
+import { type ApiContext, requireProject } from './context.ts'
+import { changesAnswer, changesBody, syncBody } from './schemas/changes.ts'
+import { problems, projectParams, waitQuery } from './schemas/common.ts'
+import { waitForRevision } from './wait.ts'
+
+const tags = ['Files']
+
+/** Files that come in: pushed as a batch, or pulled from the project's source. */
+export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
+  const { pipeline, config, idempotency, readChanges } = context
+
+  return async (app) => {
+    app.register(async (streaming: typeof app) => {
+      // The body is read by the route, as it comes: a batch may be larger than memory should hold.
+      streaming.removeAllContentTypeParsers()
+      streaming.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
+      streaming.route({
+        method: 'POST',
+        url: '/v1/projects/:id/changes',
+        bodyLimit: config.limits.bodyBytes,
+        config: {
+          streamedBody: {
+            'application/json': changesBody,
+            'multipart/form-data':
+              'A part per file, named by its path; `deleted` and `baseRevision` as fields',
+            'application/x-tar': 'A tar archive of the files, plain or with Content-Encoding: gzip',
+            'application/gzip': 'A gzipped tar archive of the files',
+          },
+        },
+        schema: {
+          tags,
+          summary: 'Apply one atomic batch of files; creates the project where it does not exist',
+          params: projectParams,
+          querystring: waitQuery.loose(),
+          response: { 200: changesAnswer, 202: changesAnswer, ...problems },
+        },
+        handler: async (request, reply) => {
+          const { id } = request.params
+          const body = (request.body ?? request.raw) as Readable
+          reply.header('connection', 'close')
+          const batch = await readChanges(
+            { headers: request.headers, body },
+            { limits: config.limits, tmpDir: context.tmpDir, query: request.query },
+          )
+          reply.removeHeader('connection')
+          const applied = await idempotency.run(request, reply, batchContent(batch), () =>
+            pipeline.applyChanges(id, batch),
+          )
+          const waited = await waitForRevision(context, reply, {
+            project: id,
+            revision: applied.revision,
+            ...request.query,
+          })
+          const { code, status, reason } = waited
+          return reply.code(code).send({
+            project: id,
+            ...applied,
+            status,
+            ...(reason === 'no_viewer' && { painted: null }),
+            ...(reason && { reason }),
+          })
+        },
+      })
+    })
+
+    app.route({
+      method: 'POST',
+      url: '/v1/projects/:id/sync',
+      schema: {
+        tags,
+        summary: "Pull from the project's source",
+        params: projectParams,
+        querystring: waitQuery,
+        body: syncBody.nullish(),
+        response: { 200: changesAnswer, 202: changesAnswer, ...problems },
+      },
+      handler: async (request) => {
+        const { source } = requireProject(context, request.params.id).settings
+        throw new PreviewdError(
+          'SOURCE_NOT_SUPPORTED',
+          source.kind === 'push'
+            ? 'The files of this project are pushed: send them to /changes.'
+            : `This server has no ${source.kind} sources.`,
+        )
+      },
+    })
+  }
+}
+
+/** What the batch asks for, by content, however it was sent: equal for equal batches. */
+function batchContent({ files, deleted, baseRevision, replaceAll }: ChangeBatch) {
+  const byPath = (a: string[], b: string[]) => ((a[0] ?? '') < (b[0] ?? '') ? -1 : 1)
+  return {
+    files: files.map((file) => [file.path, contentHash(file)]).toSorted(byPath),
+    deleted: deleted.toSorted(),
+    baseRevision,
+    replaceAll,
+  }
+}
+
+function contentHash(file: IncomingFile): string {
+  return 'content' in file ? createHash('sha256').update(file.content).digest('hex') : file.spooled.sha256
+}

@@ -1,0 +1,65 @@
+import type { FastifyInstance } from 'fastify'
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client'
+import { z } from 'zod'
+import type { ApiContext } from './context.ts'
+import { problems } from './schemas/common.ts'
+
+const DURATION_BUCKETS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120]
+
+/** Measures every request by route, never by address, so that the number of series is bounded. */
+export function measureRequests(app: FastifyInstance, registry: Registry): void {
+  const durations = new Histogram({
+    name: 'previewd_http_request_duration_seconds',
+    help: 'API requests',
+    labelNames: ['method', 'route', 'status'],
+    buckets: DURATION_BUCKETS_S,
+    registers: [registry],
+  })
+  app.addHook('onResponse', async (request, reply) => {
+    const route = request.routeOptions.url ?? 'unknown'
+    durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+  })
+}
+
+/** `/metrics` in the Prometheus text format. */
+export function metricsRoute(context: ApiContext, registry: Registry): FastifyPluginAsyncZod {
+  const { projects, events } = context
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'previewd_projects',
+    help: 'Projects on this server',
+    registers: [registry],
+    collect() {
+      this.set(projects.count())
+    },
+  })
+  const published = new Counter({
+    name: 'previewd_events_total',
+    help: 'Events by type',
+    labelNames: ['type'],
+    registers: [registry],
+  })
+
+  return async (app) => {
+    const stop = events.listen(({ type }) => published.inc({ type }))
+    app.addHook('onClose', async () => stop())
+    app.route({
+      method: 'GET',
+      url: '/metrics',
+      config: { access: 'server' },
+      schema: {
+        tags: ['Operation'],
+        summary: 'Metrics for Prometheus',
+        response: {
+          200: { description: 'Metrics', content: { 'text/plain': { schema: z.string() } } },
+          ...problems,
+        },
+      },
+      handler: async (_request, reply) => {
+        reply.type(registry.contentType)
+        return reply.serializer((text: unknown) => String(text)).send(await registry.metrics())
+      },
+    })
+  }
+}

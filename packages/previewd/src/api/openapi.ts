@@ -1,0 +1,72 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance, FastifySchema } from 'fastify'
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
+import type { ZodType } from 'zod'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Bodies that the route reads itself, by content type: a schema, or words where there is none. */
+    streamedBody?: Readonly<Record<string, ZodType | string>>
+  }
+}
+
+const DESCRIPTION = `Files of a web project in, a sandboxed live preview out.
+
+Errors are RFC 9457 problems with a stable \`code\`; [every code](/docs/errors) says what to do.
+Where the server has a key, send it as \`Authorization: Bearer <key>\`.`
+
+/** OpenAPI 3.1 at /openapi.json from the routes' own schemas, and pages to read and try it at /docs, offline. */
+export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'previewd',
+        version,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
+      security: [{ key: [] }, {}],
+    },
+    transform: (document) => {
+      const { route, schema } = document
+      const streamed = route.config?.streamedBody
+      if (!streamed) return jsonSchemaTransform(document)
+      const [json] = Object.values(streamed)
+      const transformed = jsonSchemaTransform({ ...document, schema: { ...schema, body: json } })
+      return { ...transformed, schema: withContent(transformed.schema, streamed) }
+    },
+    transformObject: jsonSchemaTransformObject,
+  })
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: true,
+    transformStaticCSP: (csp) => csp.replace(/ ?upgrade-insecure-requests;?/, ''),
+    uiConfig: { url: '/openapi.json', validatorUrl: null },
+  })
+  app.route({
+    method: 'GET',
+    url: '/openapi.json',
+    config: { access: 'open' },
+    schema: { hide: true },
+    handler: async () => app.swagger(),
+  })
+}
+
+function withContent(
+  schema: FastifySchema,
+  streamed: Readonly<Record<string, ZodType | string>>,
+): FastifySchema {
+  const content = Object.entries(streamed).map(([type, described]) => [
+    type,
+    {
+      schema:
+        typeof described === 'string'
+          ? { type: 'string', format: 'binary', description: described }
+          : schema.body,
+    },
+  ])
+  return { ...schema, body: { content: Object.fromEntries(content) } }
+}

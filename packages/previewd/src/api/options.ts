@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { FastifyBaseLogger, FastifyServerFactory } from 'fastify'
+import type { Config } from '../config.ts'
+import type { EventBus } from '../model/event.ts'
+import type { ChangeBatch } from '../model/files.ts'
+import type { Grants } from '../model/grant.ts'
+import type { Pipeline } from '../model/pipeline.ts'
+import type { Builds, Files, Keys, Projects } from '../model/store.ts'
+import type { Workers } from '../model/worker.ts'
+
+/** What the API needs of the rest of the server. */
+export interface ApiOptions {
+  pipeline: Pipeline
+  projects: Projects
+  files: Files
+  builds: Builds
+  keys: Keys
+  grants: Grants
+  events: EventBus
+  workers: Pick<Workers, 'status'>
+  config: Config
+  logger: FastifyBaseLogger
+  readChanges: ReadChanges
+  /** Where bodies are spooled: the store's, which is emptied at the start. */
+  tmpDir: string
+  /** True from the first signal to end on: `/readyz` says so. */
+  isDraining?: () => boolean
+  /** Lets the composition root answer preview hosts before the API sees a request. */
+  serverFactory?: FastifyServerFactory
+  /** Emits `upgrade` for WebSocket requests that are the API's; the server itself where it is not given. */
+  upgrades?: NodeJS.EventEmitter
+}
+
+/**
+ * Reads the body of a `changes` call, streaming, into a validated batch (src/sync has it). `close` removes what was
+ * spooled; it is called once the batch was applied or refused.
+ */
+export type ReadChanges = (
+  request: { headers: IncomingHttpHeaders; body: Readable },
+  options: { limits: Config['limits']; tmpDir: string; query: Record<string, unknown> },
+) => Promise<ChangeBatch>

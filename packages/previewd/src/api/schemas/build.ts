@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import { time } from './common.ts'
+
+export const diagnostic = z
+  .object({
+    origin: z.enum(['install', 'config', 'build', 'transform', 'type', 'runtime', 'network']),
+    severity: z.enum(['error', 'warning']),
+    code: z.string().exactOptional(),
+    message: z.string(),
+    file: z.string().exactOptional().meta({ description: "Relative to the project's files" }),
+    line: z.number().int().exactOptional().meta({ description: '1-based' }),
+    column: z.number().int().exactOptional().meta({ description: '1-based' }),
+    frame: z.string().exactOptional(),
+    stack: z.string().exactOptional(),
+    hint: z.string().exactOptional().meta({ description: 'What would mend it' }),
+  })
+  .meta({ id: 'Diagnostic', description: 'One problem. All text may be project-written: show it as text.' })
+
+const timings = z.object({
+  syncMs: z.number().exactOptional(),
+  installMs: z.number().exactOptional(),
+  buildMs: z.number().exactOptional(),
+})
+
+export const build = z
+  .object({
+    id: z.string(),
+    project: z.string(),
+    revision: z.number().int(),
+    state: z.enum(['queued', 'installing', 'building', 'succeeded', 'failed', 'canceled', 'timed_out']),
+    queuedAt: time,
+    startedAt: time.exactOptional(),
+    finishedAt: time.exactOptional(),
+    durationMs: z.number().exactOptional(),
+    artifact: z.object({ files: z.number().int(), bytes: z.number().int() }).exactOptional(),
+    diagnostics: z.array(diagnostic),
+    timings,
+    environment: z.string().exactOptional().meta({ description: 'Key of the dependencies it used' }),
+  })
+  .meta({ id: 'Build', description: 'One run that makes an artifact' })
+
+export const reportedDiagnostic = diagnostic
+  .extend({ count: z.number().int(), revision: z.number().int() })
+  .meta({ id: 'ReportedDiagnostic' })
+
+export const status = z
+  .object({
+    project: z.string(),
+    revision: z.number().int(),
+    state: z.enum(['empty', 'queued', 'installing', 'building', 'ready', 'error']),
+    build: build.omit({ diagnostics: true, timings: true, project: true }).nullable(),
+    published: z.object({ buildId: z.string(), revision: z.number().int() }).nullable(),
+    session: z.object({
+      state: z.enum(['off', 'starting', 'live', 'error']),
+      revision: z.number().int().exactOptional(),
+      viewers: z.number().int().exactOptional(),
+    }),
+    painted: z.object({ revision: z.number().int(), at: time, errors: z.number().int() }).nullable(),
+    urls: z.object({ preview: z.string(), path: z.string() }),
+    diagnostics: z.array(reportedDiagnostic),
+    timings,
+    progress: z
+      .object({
+        phase: z.enum(['resolving', 'fetching', 'linking']),
+        done: z.number().int(),
+        total: z.number().int().exactOptional(),
+      })
+      .exactOptional(),
+  })
+  .meta({ id: 'Status', description: 'How far a project is. `error` never takes the published build away.' })

@@ -1,0 +1,49 @@
+import { PreviewdError } from '../errors.ts'
+import type { ProjectSettings } from '../model/project.ts'
+import type { ApiContext } from './context.ts'
+import type { SettingsInput } from './schemas/project.ts'
+
+/** Checks settings against what this server offers and turns them into the model's; throws a coded error. */
+export function resolveSettings(
+  context: ApiContext,
+  id: string,
+  { env, ...input }: SettingsInput,
+): Partial<ProjectSettings> {
+  if (input.source && input.source.kind !== 'push') {
+    throw new PreviewdError('SOURCE_NOT_SUPPORTED', `This server has no ${input.source.kind} sources.`)
+  }
+  if (input.egress && input.egress !== 'none') {
+    throw invalid('egress', 'this server lets project code reach no network: "none" is all there is')
+  }
+  if (input.proxy && Object.keys(input.proxy).length > 0) {
+    throw invalid('proxy', 'this server allows no proxy targets')
+  }
+  if (input.externalId !== undefined) {
+    const owner = context.projects.findByExternalId(input.externalId)
+    if (owner && owner.id !== id) throw invalid('externalId', 'another project has it')
+  }
+  return env === undefined ? input : { ...input, env: resolveEnv(context, id, env) }
+}
+
+function resolveEnv(
+  { config, projects }: ApiContext,
+  id: string,
+  env: Record<string, string | null>,
+): Record<string, string> {
+  const current = projects.get(id)?.settings.env ?? {}
+  const resolved = Object.entries(env).map(([name, given]) => {
+    if (!name.startsWith('VITE_') && !config.allowedEnv.includes(name)) {
+      throw invalid(`env.${name}`, 'only VITE_* and the names in PREVIEWD_ALLOWED_ENV can be set')
+    }
+    const value = given ?? current[name]
+    if (value === undefined) throw invalid(`env.${name}`, 'null keeps a value, and this name has none')
+    return [name, value]
+  })
+  return Object.fromEntries(resolved)
+}
+
+function invalid(path: string, message: string): PreviewdError {
+  return new PreviewdError('SETTINGS_INVALID', `${path}: ${message}`, {
+    extra: { errors: [{ path, message }] },
+  })
+}
