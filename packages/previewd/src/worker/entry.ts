@@ -14,23 +14,17 @@ let tasks: TaskRunner | undefined
 channel.listen(receive, (bytes) => input.write(bytes))
 
 function receive(message: HostMessage): void {
-  switch (message.type) {
-    case 'init':
-      return void start(message.version, message.settings)
-    case 'put':
-      return input.begin(message.entries)
-    case 'put-end': {
-      const failure = input.end()
-      channel.send({ type: 'put-done', id: message.id, ...(failure ? { failure } : {}) })
-      return
-    }
-    case 'run':
-      return void tasks?.run(message.id, message.task)
-    case 'collect':
-      return void collector.run(message.id, message.directory)
-    case 'collect-cancel':
-      return collector.cancel(message.id)
-  }
+  if (message.type === 'init') void start(message.version, message.settings)
+  else if (message.type === 'put') input.begin(message.entries)
+  else if (message.type === 'put-end') endInput(message.id)
+  else if (message.type === 'run') void tasks?.run(message.id, message.task)
+  else if (message.type === 'collect') void collector.run(message.id, message.directory)
+  else collector.cancel(message.id)
+}
+
+function endInput(id: number): void {
+  const failure = input.end()
+  channel.send({ type: 'put-done', id, ...(failure ? { failure } : {}) })
 }
 
 async function start(version: number, settings: ChildSettings): Promise<void> {

@@ -60,7 +60,7 @@ export class Runner implements Worker {
   readonly #exited: Promise<void>
   readonly #timer: NodeJS.Timeout
   readonly #tasks = new Map<number, RunningTask>()
-  readonly #puts = new Map<number, (failure?: WorkerError) => void>()
+  readonly #puts = new Map<number, (failure: WorkerError | undefined) => void>()
   #output: { receiver: OutputReceiver; ended: () => void } | undefined
   #ending: Ending | undefined
   #nextId = 1
@@ -166,20 +166,15 @@ export class Runner implements Worker {
   }
 
   #receive(message: CheckedMessage): void {
-    switch (message.type) {
-      case 'ready':
-        if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
-        this.#settleReady.resolve()
-        return
-      case 'put-done':
-        return this.#receivePutDone(message)
-      case 'log':
-      case 'log-cut':
-      case 'task-end':
-        return this.#receiveOfTask(message)
-      case 'entry':
-      case 'collect-end':
-        return this.#receiveOfOutput(message)
+    if (message.type === 'ready') {
+      if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
+      this.#settleReady.resolve()
+    } else if (message.type === 'put-done') {
+      this.#receivePutDone(message)
+    } else if (message.type === 'entry' || message.type === 'collect-end') {
+      this.#receiveOfOutput(message)
+    } else {
+      this.#receiveOfTask(message)
     }
   }
 
@@ -187,13 +182,7 @@ export class Runner implements Worker {
     const settle = this.#puts.get(id)
     if (!settle) throw new ProtocolError('an answer to no input')
     this.#puts.delete(id)
-    if (!failure) return settle()
-    const full = failure.code === 'ENOSPC' || failure.code === 'ENOMEM'
-    settle(
-      full
-        ? new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
-        : new WorkerError('violation', `A file could not be written inside the sandbox: ${failure.message}`),
-    )
+    settle(failure && inputError(failure))
   }
 
   #receiveOfTask(message: Extract<CheckedMessage, { type: 'log' | 'log-cut' | 'task-end' }>): void {
@@ -221,7 +210,10 @@ export class Runner implements Worker {
   #receiveOfOutput(message: Extract<CheckedMessage, { type: 'entry' | 'collect-end' }>): void {
     const output = this.#output
     if (output?.receiver.id !== message.id) throw new ProtocolError('an output that was not asked for')
-    if (message.type === 'entry') return output.receiver.push({ entry: message })
+    if (message.type === 'entry') {
+      output.receiver.push({ entry: message })
+      return
+    }
     this.#output = undefined
     output.receiver.push({ end: message })
     output.ended()
@@ -314,6 +306,13 @@ export class Runner implements Worker {
 
 function broken(what: string): Ending {
   return { kind: 'violation', detail: `The worker broke the protocol: ${what}.` }
+}
+
+function inputError({ code, message }: { code: string; message: string }): WorkerError {
+  if (code === 'ENOSPC' || code === 'ENOMEM') {
+    return new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
+  }
+  return new WorkerError('violation', `A file could not be written inside the sandbox: ${message}`)
 }
 
 function toRequest(task: Task): TaskRequest {

@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmod,
@@ -15,8 +15,8 @@ import {
   symlink,
   writeFile,
 } from 'node:fs/promises'
-import { stripTypeScriptTypes } from 'node:module'
 import { basename, dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 
 const run = promisify(execFile)
@@ -119,22 +119,45 @@ function libraryTarget(library: string): string {
   return library.startsWith('/usr/') ? library.slice(1) : join('usr', library.slice(1))
 }
 
+/** A checkout has .ts files, a compiled package .js files. */
 async function readChildFiles(): Promise<Map<string, string>> {
   const source = dirname(import.meta.dirname)
-  const files = new Map<string, string>()
-  // Compiled packages have .js files, a checkout has .ts files.
   const compiled = import.meta.filename.endsWith('.js')
-  for (const path of CHILD_FILES) {
-    const target = path.replace(/\.ts$/, '.js')
-    const text = await readFile(join(source, compiled ? target : path), 'utf8')
-    files.set(target, compiled ? text : toJavaScript(text))
+  const files = new Map<string, string>()
+  for (const name of CHILD_FILES) {
+    const path = compiled ? name.replace(/\.ts$/, '.js') : name
+    files.set(path, await readFile(join(source, path), 'utf8'))
   }
   return files
 }
 
-/** Stripped once here and not at each start of a worker. */
-function toJavaScript(text: string): string {
-  return stripTypeScriptTypes(text).replace(/(from\s+'\.[^']*)\.ts'/g, "$1.js'")
+const STRIP_SCRIPT = `
+import { text } from 'node:stream/consumers'
+import { stripTypeScriptTypes } from 'node:module'
+process.stdout.write(JSON.stringify(JSON.parse(await text(process.stdin)).map((source) => stripTypeScriptTypes(source))))`
+
+/**
+ * Types are stripped here once and not by each worker, which saves it 40 ms. In a process of its own, as Node warns of
+ * the function as experimental.
+ */
+async function toJavaScript(files: Map<string, string>): Promise<Map<string, string>> {
+  if ([...files.keys()].every((path) => path.endsWith('.js'))) return files
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--input-type=module', '-e', STRIP_SCRIPT],
+    {
+      env: {},
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  )
+  child.stdin.end(JSON.stringify([...files.values()]))
+  const stripped = JSON.parse(await text(child.stdout)) as string[]
+  return new Map(
+    [...files.keys()].map((path, index) => [
+      path.replace(/\.ts$/, '.js'),
+      (stripped[index] ?? '').replace(/(from\s+'\.[^']*)\.ts'/g, "$1.js'"),
+    ]),
+  )
 }
 
 async function keyOf(copies: Copies, child: Map<string, string>): Promise<string> {
@@ -143,7 +166,7 @@ async function keyOf(copies: Copies, child: Map<string, string>): Promise<string
     const { size, mtimeMs } = await stat(source)
     hash.update(`${target}\0${source}\0${size}\0${mtimeMs}\n`)
   }
-  for (const [target, text] of [...child].sort()) hash.update(`${target}\0${text}\0`)
+  for (const [target, source] of child) hash.update(`${target}\0${source}\0`)
   return hash.update(JSON.stringify(ETC_FILES)).digest('hex').slice(0, 32)
 }
 
@@ -156,10 +179,10 @@ async function buildTree(tree: string, copies: Copies, child: Map<string, string
     await copyFile(source, join(tree, target), constants.COPYFILE_FICLONE)
   }
   await symlink('node', join(tree, 'usr/bin/nodejs'))
-  for (const [name, text] of Object.entries(ETC_FILES)) await writeFile(join(tree, 'etc', name), text)
-  for (const [target, text] of child) {
+  for (const [name, content] of Object.entries(ETC_FILES)) await writeFile(join(tree, 'etc', name), content)
+  for (const [target, source] of await toJavaScript(child)) {
     await mkdir(dirname(join(tree, 'previewd', target)), { recursive: true })
-    await writeFile(join(tree, 'previewd', target), text)
+    await writeFile(join(tree, 'previewd', target), source)
   }
   await writeFile(join(tree, 'previewd/package.json'), '{"type":"module"}\n')
   await openToAll(tree)
