@@ -2,7 +2,7 @@ import { PreviewdError } from '../errors.ts'
 import type { PackFile } from '../lib/pack/pack-file.ts'
 import type { PackIndex } from '../lib/pack/pack-index.ts'
 import type { Snapshot } from '../model/files.ts'
-import { toStorageError, withStorageErrors } from './storage-error.ts'
+import { toStorageError, withStorageErrors } from '../model/storage-error.ts'
 
 /** Small files stand beside one another in the pack, so one read of this size serves many of them. */
 const AHEAD_BYTES = 256 * 1024

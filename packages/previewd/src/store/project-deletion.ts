@@ -4,7 +4,7 @@ import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { OpenPacks } from './open-packs.ts'
 import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
-import { withStorageErrors } from './storage-error.ts'
+import { withStorageErrors } from '../model/storage-error.ts'
 
 export interface ProjectDeletionParts {
   paths: ProjectPaths

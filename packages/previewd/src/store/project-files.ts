@@ -13,7 +13,7 @@ import { type ChangePlan, type FileLimits, planChanges, toAdditions } from './pl
 import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
 import type { RunJournal } from './run-journal.ts'
-import { withStorageErrors } from './storage-error.ts'
+import { withStorageErrors } from '../model/storage-error.ts'
 
 /** Syncs that may wait for the disk at once: each takes a thread of the pool that reads need as well. */
 const COMMITS_AT_ONCE = 2
