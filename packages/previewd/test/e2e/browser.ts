@@ -1,0 +1,64 @@
+import { mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Browser, chromium, type Page } from 'playwright-core'
+
+/** Chromium without its own sandbox: the pages are this repository's fixtures, and tests often run as root. */
+export function launchBrowser(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.PREVIEWD_CHROMIUM ?? '/usr/bin/chromium',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
+
+export interface OpenedPage extends AsyncDisposable {
+  page: Page
+  /** Console errors, thrown errors, failed requests and answers from 400 up, in order. */
+  problems: string[]
+}
+
+/** Opens an address in a context of its own and waits until the text is on the page. */
+export async function openPage(
+  browser: Browser,
+  url: string,
+  options: { text?: string | RegExp; name?: string } = {},
+): Promise<OpenedPage> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
+  const page = await context.newPage()
+  const problems = watchProblems(page)
+  await page.goto(url)
+  if (options.text !== undefined) {
+    await page.getByText(options.text).first().waitFor({ state: 'visible', timeout: 30_000 })
+  }
+  if (options.name !== undefined) await page.screenshot({ path: screenshotPath(options.name) })
+  return { page, problems, [Symbol.asyncDispose]: () => context.close() }
+}
+
+function watchProblems(page: Page): string[] {
+  const problems: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') problems.push(`console: ${message.text()}`)
+  })
+  page.on('pageerror', (error) => problems.push(`error: ${error.message}`))
+  page.on('requestfailed', (request) => {
+    problems.push(`request: ${request.url()} ${request.failure()?.errorText ?? 'failed'}`)
+  })
+  page.on('response', (response) => {
+    if (response.status() >= 400) problems.push(`response: ${response.url()} ${response.status()}`)
+  })
+  return problems
+}
+
+function screenshotPath(name: string): string {
+  const folder = join(tmpdir(), 'previewd-screenshots')
+  mkdirSync(folder, { recursive: true })
+  return join(folder, `${name}.png`)
+}
