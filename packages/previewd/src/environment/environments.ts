@@ -1,0 +1,247 @@
+import { chmod, mkdir } from 'node:fs/promises'
+import { join, posix } from 'node:path'
+import { LRUCache } from 'lru-cache'
+import type { Logger } from 'pino'
+import type { Environment, EnvironmentResult, Environments, PrepareOptions } from '../model/environment.ts'
+import type { Snapshot } from '../model/files.ts'
+import type { ResolvedLocks } from '../model/store.ts'
+import type { Workers } from '../model/worker.ts'
+import { environmentKey, hashManifests, type KeyContext, sha256 } from './environment-key.ts'
+import { EnvironmentRecords } from './environment-records.ts'
+import { STORE_TARGET, type TreeLink, toEntries } from './environment-tree.ts'
+import { explainFailure } from './install-diagnostics.ts'
+import { type InstallPlan, type PlannedLock, type PlanResult, planInstall } from './install-plan.ts'
+import { install } from './installer.ts'
+import { LOCKFILE_NAMES } from './lockfile-choice.ts'
+import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
+import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
+import { type FlightListener, SingleFlight } from './single-flight.ts'
+
+export interface EnvironmentsOptions {
+  dataDir: string
+  workers: Workers
+  registry: { url: string; token?: string | undefined; minimumReleaseAgeMinutes: number }
+  locks: ResolvedLocks
+  installTimeoutMs: number
+  logger?: Pick<Logger, 'info' | 'warn'>
+}
+
+/** Projects without a lockfile get the newest versions as they were at most this long ago. */
+const RESOLUTION_FRESH_MS = 24 * 60 * 60 * 1000
+const CACHED_PLANS = 512
+const PLAN_FILES = new Set(['package.json', 'pnpm-workspace.yaml', '.npmrc', ...LOCKFILE_NAMES])
+
+/** The shared, content-keyed dependency sets of a daemon. */
+export function createEnvironments(options: EnvironmentsOptions): Environments {
+  return new StoredEnvironments(options)
+}
+
+type Installed =
+  | { ok: true; key: string; links: readonly TreeLink[]; lockfile: string | undefined; reused: boolean }
+  | { ok: false; diagnostics: EnvironmentResult['diagnostics'] }
+
+interface Machinery {
+  pnpm: PnpmProgram
+  proxy: RegistryProxy
+  storeDir: string
+}
+
+class StoredEnvironments implements Environments {
+  readonly #options: EnvironmentsOptions
+  readonly #records: EnvironmentRecords
+  readonly #plans = new LRUCache<string, { result: PlanResult }>({ max: CACHED_PLANS })
+  readonly #installs = new SingleFlight<Installed>()
+  #machinery: Promise<Machinery> | undefined
+
+  constructor(options: EnvironmentsOptions) {
+    this.#options = options
+    this.#records = new EnvironmentRecords(join(options.dataDir, 'environments'))
+  }
+
+  async prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
+    options.signal?.throwIfAborted()
+    const { root } = options
+    const plan = await this.#plan(snapshot, root)
+    if (plan === undefined) return { ok: true, environment: null, reused: true, diagnostics: [] }
+    if (!('manifests' in plan)) return { ok: false, diagnostics: plan.diagnostics }
+    const installed = await this.#installPlan(snapshot.project, plan, options)
+    if (!installed.ok) return { ok: false, diagnostics: [...plan.diagnostics, ...installed.diagnostics] }
+    const environment: Environment = {
+      key: installed.key,
+      entries: toEntries(installed.links, plan.base, root),
+      binds: [{ source: this.#storeDir, target: STORE_TARGET }],
+    }
+    return { ok: true, environment, reused: installed.reused, diagnostics: plan.diagnostics }
+  }
+
+  async close(): Promise<void> {
+    await this.#installs.abortAll(new Error('the server is stopping'))
+    const machinery = await this.#machinery?.catch(() => undefined)
+    await machinery?.proxy.close()
+  }
+
+  get #storeDir(): string {
+    return join(this.#options.dataDir, 'environments', 'store')
+  }
+
+  /** Plans depend on a few files, whose hashes are known: most revisions need none of them read. */
+  async #plan(snapshot: Snapshot, root: string): Promise<PlanResult> {
+    const inputs = [root]
+    for (const { path, sha256 } of snapshot.files.values()) {
+      if (PLAN_FILES.has(posix.basename(path)) && !path.includes('node_modules/')) inputs.push(path, sha256)
+    }
+    const key = sha256(JSON.stringify(inputs))
+    const known = this.#plans.get(key)
+    if (known !== undefined) return known.result
+    const result = await planInstall(snapshot, root)
+    this.#plans.set(key, { result })
+    return result
+  }
+
+  /**
+   * A project's own lockfile makes the key. Without one, an earlier resolution of the project stands in for it, and
+   * what a new resolution leads to is kept under the key of the request and with the project.
+   */
+  async #installPlan(project: string, plan: InstallPlan, listener: FlightListener): Promise<Installed> {
+    const context = await this.#keyContext()
+    const manifestHash = hashManifests(plan)
+    if (plan.lock !== undefined) {
+      return await this.#installKey(
+        environmentKey(context, manifestHash, plan.lock),
+        plan,
+        plan.lock,
+        listener,
+      )
+    }
+    const kept = this.#options.locks.get(project)
+    const lock: PlannedLock | undefined = kept && { kind: 'exact', text: kept.lockfile }
+    const requestKey = environmentKey(context, manifestHash, lock)
+    if (kept?.manifestHash === manifestHash) return await this.#installKey(requestKey, plan, lock, listener)
+    const installed = await this.#resolve(requestKey, context, manifestHash, plan, lock, listener)
+    if (installed.ok && installed.lockfile !== undefined) {
+      this.#options.locks.set(project, { manifestHash, lockfile: installed.lockfile })
+    }
+    return installed
+  }
+
+  async #installKey(
+    key: string,
+    plan: InstallPlan,
+    lock: PlannedLock | undefined,
+    listener: FlightListener,
+  ): Promise<Installed> {
+    const links = await this.#records.links(key)
+    if (links !== undefined) return { ok: true, key, links, lockfile: undefined, reused: true }
+    return await this.#installs.run(key, listener, async (shared) => {
+      const installed = await this.#install(plan, lock, shared)
+      if (!installed.ok) return installed
+      await this.#records.saveLinks(key, installed.links)
+      return { ...installed, key }
+    })
+  }
+
+  async #resolve(
+    requestKey: string,
+    context: KeyContext,
+    manifestHash: string,
+    plan: InstallPlan,
+    lock: PlannedLock | undefined,
+    listener: FlightListener,
+  ): Promise<Installed> {
+    const known = await this.#records.resolution(requestKey)
+    if (known !== undefined && Date.now() - known.resolvedAt < RESOLUTION_FRESH_MS) {
+      const links = await this.#records.links(known.key)
+      if (links !== undefined) {
+        return { ok: true, key: known.key, links, lockfile: known.lockfile, reused: true }
+      }
+    }
+    return await this.#installs.run(requestKey, listener, async (shared) => {
+      const installed = await this.#install(plan, lock, shared)
+      if (!installed.ok) return installed
+      const { links, lockfile = '' } = installed
+      const key = environmentKey(context, manifestHash, { kind: 'exact', text: lockfile })
+      await this.#records.saveLinks(key, links)
+      await this.#records.saveResolution(requestKey, { key, lockfile, resolvedAt: Date.now() })
+      return { ...installed, key }
+    })
+  }
+
+  async #install(
+    plan: InstallPlan,
+    lock: PlannedLock | undefined,
+    { signal, onProgress, onLog }: Required<FlightListener> & { signal: AbortSignal },
+  ): Promise<Installed> {
+    const { workers, registry, installTimeoutMs: timeoutMs } = this.#options
+    const { pnpm, proxy, storeDir } = await this.#start()
+    const { minimumReleaseAgeMinutes } = registry
+    const startedAt = Date.now()
+    const result = await install(
+      {
+        workers,
+        storeDir,
+        pnpmDir: pnpm.dir,
+        registrySocket: proxy.socket,
+        minimumReleaseAgeMinutes,
+        timeoutMs,
+      },
+      { plan, lock, signal, onProgress: onProgress ?? ignore, onLog: onLog ?? ignore },
+    )
+    signal.throwIfAborted()
+    const durationMs = Date.now() - startedAt
+    if (result.kind === 'failed') {
+      if (result.outcome.kind === 'violation')
+        throw new Error(`The installer failed. ${result.outcome.detail}`)
+      const diagnostics = explainFailure(result.errors, result.outcome, {
+        sources: plan.sources,
+        registryFailure: proxy.failureSince(startedAt),
+        knownVersions: (name) => proxy.knownVersions(name),
+        timeoutMs,
+        minimumReleaseAgeMinutes,
+      })
+      this.#options.logger?.info({ durationMs, codes: diagnostics.map(({ code }) => code) }, 'install failed')
+      return { ok: false, diagnostics }
+    }
+    const { links, lockfile } = result.tree
+    this.#options.logger?.info({ durationMs, links: links.length }, 'environment installed')
+    return { ok: true, key: '', links, lockfile, reused: false }
+  }
+
+  async #keyContext(): Promise<KeyContext> {
+    const { registry } = this.#options
+    const { pnpm } = await this.#start()
+    return {
+      nodeMajor: Number.parseInt(process.versions.node, 10),
+      arch: process.arch,
+      pnpmVersion: pnpm.version,
+      minimumReleaseAgeMinutes: registry.minimumReleaseAgeMinutes,
+      registryUrl: registry.url,
+    }
+  }
+
+  async #start(): Promise<Machinery> {
+    this.#machinery ??= this.#startOnce()
+    return await this.#machinery
+  }
+
+  async #startOnce(): Promise<Machinery> {
+    const { dataDir, registry } = this.#options
+    await mkdir(dataDir, { recursive: true, mode: 0o711 })
+    await mkdir(this.#storeDir, { recursive: true, mode: 0o755 })
+    const runDir = join(dataDir, 'run')
+    await mkdir(runDir, { recursive: true, mode: 0o711 })
+    await chmod(runDir, 0o711)
+    const [pnpm, proxy] = await Promise.all([
+      ensurePnpm(join(dataDir, 'runtime-tools')),
+      startRegistryProxy({
+        socket: join(runDir, 'registry.sock'),
+        registryUrl: registry.url,
+        token: registry.token,
+      }),
+    ])
+    return { pnpm, proxy, storeDir: this.#storeDir }
+  }
+}
+
+function ignore(): void {
+  // Nobody listens.
+}

@@ -1,0 +1,146 @@
+import semver from 'semver'
+import type { Diagnostic } from '../model/diagnostic.ts'
+import type { TaskOutcome } from '../model/worker.ts'
+import { locateDependency, type PackageManifest } from './package-manifest.ts'
+import type { PnpmError } from './pnpm-output.ts'
+
+export interface FailureContext {
+  /** The project's package.json files. */
+  sources: PackageManifest[]
+  /** Why the registry could not be reached during the install, where it could not. */
+  registryFailure: string | undefined
+  /** Versions of a package that the registry has. */
+  knownVersions: (name: string) => string[]
+  timeoutMs: number
+  minimumReleaseAgeMinutes: number
+}
+
+type Explanation = Pick<Diagnostic, 'code' | 'message' | 'hint'>
+
+const MAX_MESSAGE = 2000
+
+/** Turns a failed install into diagnostics that an author can act on; never empty. */
+export function explainFailure(
+  errors: readonly PnpmError[],
+  outcome: Exclude<TaskOutcome, { kind: 'succeeded' }>,
+  context: FailureContext,
+): Diagnostic[] {
+  if (outcome.kind === 'timed_out') {
+    const seconds = Math.round(context.timeoutMs / 1000)
+    return [
+      problem({ code: 'INSTALL_TIMED_OUT', message: `The install did not end within ${seconds} seconds.` }),
+    ]
+  }
+  if (outcome.kind === 'out_of_memory') {
+    return [problem({ code: 'INSTALL_FAILED', message: 'The install needed more memory than it may have.' })]
+  }
+  if (errors.length === 0) {
+    const how = outcome.kind === 'failed' ? `exit code ${outcome.exitCode}` : outcome.kind
+    return [problem({ code: 'INSTALL_FAILED', message: `The install failed (${how}).` })]
+  }
+  return errors.map((error) => explainError(error, context))
+}
+
+function explainError(error: PnpmError, context: FailureContext): Diagnostic {
+  const asked = askedFor(error.message)
+  const explanation = explanationOf(error, asked, context)
+  return { ...problem(explanation), ...locate(asked?.name, context.sources) }
+}
+
+function explanationOf(error: PnpmError, asked: Asked | undefined, context: FailureContext): Explanation {
+  const { code, message } = error
+  if (context.registryFailure !== undefined && isNetworkError(error)) {
+    return {
+      code: 'REGISTRY_UNREACHABLE',
+      message: `The package registry cannot be reached: ${context.registryFailure}.`,
+    }
+  }
+  if (code === 'ERR_PNPM_FETCH_404' || code === 'ERR_PNPM_PACKAGE_NOT_FOUND') {
+    const name = asked?.name ?? 'A package'
+    return {
+      code: 'PACKAGE_NOT_FOUND',
+      message: `${name} is not on the registry.`,
+      hint: `check the name of ${name}, or remove it from the dependencies`,
+    }
+  }
+  if (code === 'ERR_PNPM_NO_MATCHING_VERSION' || code === 'ERR_PNPM_NO_VERSIONS') {
+    return explainVersion(asked, message, context)
+  }
+  if (/MATURE|MINIMUM_RELEASE_AGE/.test(code)) {
+    const hours = Math.round(context.minimumReleaseAgeMinutes / 60)
+    return {
+      code: 'RELEASE_TOO_YOUNG',
+      message: clip(`Releases have to be ${hours} hours old to be installed. ${message}`),
+      hint: 'use an earlier version',
+    }
+  }
+  if (code.includes('INTEGRITY')) return { code: 'INTEGRITY_MISMATCH', message: clip(message) }
+  if (code === 'ERR_PNPM_TRUST_DOWNGRADE') return { code: 'TRUST_DOWNGRADE', message: clip(message) }
+  if (code === 'ERR_PNPM_EXOTIC_SUBDEP') return { code: 'EXOTIC_DEPENDENCY', message: clip(message) }
+  return { code: 'INSTALL_FAILED', message: clip(`${message} (${code})`) }
+}
+
+function explainVersion(asked: Asked | undefined, message: string, context: FailureContext): Explanation {
+  if (asked === undefined) return { code: 'VERSION_NOT_FOUND', message: clip(message) }
+  const near = nearVersions(context.knownVersions(asked.name), asked.specifier)
+  return {
+    code: 'VERSION_NOT_FOUND',
+    message: `No version of ${asked.name} satisfies ${asked.specifier}.`,
+    ...(near.length > 0 ? { hint: `versions there are: ${near.join(', ')}` } : {}),
+  }
+}
+
+/** The newest release, and those around the lowest version that the specifier asks for; newest first. */
+export function nearVersions(versions: readonly string[], specifier: string): string[] {
+  const sorted = versions.filter((version) => semver.valid(version) !== null).sort(semver.rcompare)
+  const stable = sorted.filter((version) => semver.prerelease(version) === null)
+  const candidates = stable.length > 0 ? stable : sorted
+  const wanted = semver.validRange(specifier, true) === null ? null : semver.minVersion(specifier, true)
+  if (wanted === null) return candidates.slice(0, 5)
+  const index = candidates.findIndex((version) => semver.lt(version, wanted))
+  const around = index === -1 ? candidates.slice(-4) : candidates.slice(Math.max(0, index - 2), index + 2)
+  return [...new Set([...candidates.slice(0, 1), ...around])]
+}
+
+interface Asked {
+  name: string
+  specifier: string
+}
+
+/** pnpm ends its messages with `Failed to resolve name@specifier`. */
+function askedFor(message: string): Asked | undefined {
+  const match =
+    /Failed to resolve ((?:@[^/\s]+\/)?[^@\s]+)@(\S.{0,200})/.exec(message) ??
+    /^(?:.*?\s)?((?:@[^/\s]+\/)?[^@\s/]+)@(\d\S*)/m.exec(message)
+  return match?.[1] && match[2] ? { name: match[1], specifier: match[2].trim() } : undefined
+}
+
+function isNetworkError({ code, message }: PnpmError): boolean {
+  return /NETWORK|META_FETCH|FETCH_5|FETCH_40[13]|TARBALL_FETCH|HTTP_STATUS|BODY_READ|ERR_PNPM_FETCH$/.test(
+    code,
+  )
+    ? true
+    : /\b50[0-9]\b|error sending request|timed? ?out/i.test(message)
+}
+
+function locate(
+  name: string | undefined,
+  sources: PackageManifest[],
+): Pick<Diagnostic, 'file' | 'line' | 'column'> {
+  if (name !== undefined) {
+    for (const source of sources) {
+      const position = locateDependency(source, name)
+      if (position !== undefined) return { file: source.file, ...position }
+    }
+  }
+  const [first] = sources
+  return first === undefined ? {} : { file: first.file }
+}
+
+function problem(explanation: Explanation): Diagnostic {
+  return { origin: 'install', severity: 'error', ...explanation }
+}
+
+function clip(text: string): string {
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text
+}
