@@ -1,5 +1,5 @@
+import { toPlainText } from '../lib/plain-text.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
-import { cleanText } from './clean-text.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
 const PLAIN =
@@ -16,7 +16,7 @@ export function readCheckLog(lines: readonly string[], place: SourcePlace): Diag
   const found: Diagnostic[] = []
   let at: Record<string, string> | undefined
   for (const raw of lines) {
-    const line = cleanText(raw)
+    const line = toPlainText(raw)
     const groups = (PLAIN.exec(line) ?? PRETTY.exec(line) ?? GLOBAL.exec(line))?.groups
     const svelte = at && SVELTE_MESSAGE.exec(line)?.groups
     if (groups) found.push(toDiagnostic(groups, place))

@@ -1,7 +1,7 @@
+import { toPlainText } from '../lib/plain-text.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { LogLine } from '../model/worker.ts'
 import { readCheckLog } from './check-log.ts'
-import { cleanText } from './clean-text.ts'
 import type { SourcePlace } from './source-path.ts'
 import { fromText } from './tool-error.ts'
 
@@ -14,7 +14,7 @@ const TAIL_LINES = 20
  * one diagnostic with the last lines.
  */
 export function readCommandLog(log: readonly LogLine[], place: SourcePlace, ending: string): Diagnostic[] {
-  const lines = log.map(({ text }) => cleanText(text))
+  const lines = log.map(({ text }) => toPlainText(text))
   const types = readCheckLog(lines, place)
   const block = errorBlock(lines)
   const inConfig = lines.some((line) => line.includes('failed to load config from'))

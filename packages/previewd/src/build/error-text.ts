@@ -1,4 +1,4 @@
-import { cleanText } from './clean-text.ts'
+import { toPlainText } from '../lib/plain-text.ts'
 
 /** A place in a file; line and column 1-based. `file` as the tool wrote it. */
 export interface Location {
@@ -22,7 +22,10 @@ const MAX_TEXT = 64 * 1024
  * PostCSS, Sass, Babel, swc, Vue and Svelte (a prefix or a frame below). The forms were taken from the tools' output.
  */
 export function readErrorText(raw: string): ErrorText[] {
-  const text = cleanText(raw.slice(0, MAX_TEXT)).replace(/^Build failed with \d+ errors?:\s*/, '')
+  const text = toPlainText(raw.slice(0, MAX_TEXT).replaceAll('\r\n', '\n')).replace(
+    /^Build failed with \d+ errors?:\s*/,
+    '',
+  )
   const listed = readEsbuildList(text)
   if (listed.length > 0) return listed
   return splitDrawn(text).slice(0, MAX_ERRORS_IN_TEXT).map(readOne)

@@ -11,6 +11,7 @@ import { fromOutcome, fromWorkerError } from './outcome.ts'
 import { type Taken, takeOutput, takeStatic } from './output.ts'
 import { APP, type BuildPlan, planWithBase } from './plan.ts'
 import { refine } from './refine.ts'
+import { scriptRunners } from './script-runner.ts'
 import { sourceEntries } from './source-entries.ts'
 
 const MIB = 1024 * 1024
@@ -124,7 +125,7 @@ function workerLimits(limits: BuildLimits, snapshot: Snapshot): WorkerLimits {
 
 async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<BuildRun> {
   const { snapshot, writer } = options
-  const ended = await prepare(worker, options)
+  const ended = await prepare(worker, options, plan)
   if (ended) return ended
   const steps = await runSteps(worker, plan.steps, options, plan)
   if (steps.outcome.kind !== 'succeeded')
@@ -142,16 +143,22 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
 }
 
 /** Puts source and environment in; a result where the worker ended meanwhile. */
-async function prepare(worker: Worker, options: BuildOptions): Promise<BuildRun | undefined> {
+async function prepare(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<BuildRun | undefined> {
   try {
+    const installed = options.environment?.entries ?? []
     await worker.put(sourceEntries(options.snapshot))
-    if (options.environment) await worker.put(options.environment.entries)
+    if (installed.length > 0) await worker.put(installed)
+    if (usesShell(plan)) await worker.put(scriptRunners(plan.root, installed))
     return undefined
   } catch (error) {
     if (options.signal.aborted) return unsuccessful(options, 'canceled', [])
     if (error instanceof WorkerError) return unsuccessful(options, 'failed', [fromWorkerError(error, '')])
     throw error
   }
+}
+
+function usesShell({ steps, checks }: TaskPlan): boolean {
+  return [...steps, ...checks].some(({ kind }) => kind === 'shell')
 }
 
 async function runSteps(worker: Worker, steps: readonly Task[], options: BuildOptions, plan: TaskPlan) {

@@ -1,7 +1,8 @@
 import { appendFile, type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { toPlainText } from '../lib/plain-text.ts'
 import type { LogLine } from '../model/worker.ts'
-import { cleanText, cutText } from './clean-text.ts'
+import { cutText } from './cut-text.ts'
 
 /** A line of a build log; `at` is ISO 8601 UTC. */
 export type StampedLine = LogLine & { at: string }
@@ -34,7 +35,7 @@ export class LiveLog {
   }
 
   append(line: LogLine): StampedLine {
-    const text = cutText(cleanText(line.text).replaceAll('\n', ' '), MAX_LINE_BYTES)
+    const text = cutText(toPlainText(line.text).replaceAll('\n', ' '), MAX_LINE_BYTES)
     const stamped = { at: new Date().toISOString(), stream: line.stream, text }
     if (this.#closed) return stamped
     this.#lines.push(stamped)

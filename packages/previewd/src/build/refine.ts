@@ -1,6 +1,7 @@
+import { toPlainText } from '../lib/plain-text.ts'
 import type { Diagnostic, DiagnosticOrigin } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
-import { cleanText, cutText } from './clean-text.ts'
+import { cutText } from './cut-text.ts'
 import { makeFrame } from './frame.ts'
 
 export const MAX_DIAGNOSTICS = 50
@@ -32,12 +33,12 @@ function weight({ severity, origin }: Diagnostic): number {
 }
 
 function bound(diagnostic: Diagnostic): Diagnostic {
-  const bounded = { ...diagnostic, message: cutText(cleanText(diagnostic.message), MAX_MESSAGE_BYTES) }
-  if (bounded.frame !== undefined) bounded.frame = cutText(cleanText(bounded.frame), MAX_FRAME_BYTES)
-  if (bounded.stack !== undefined) bounded.stack = cutText(cleanText(bounded.stack), MAX_FRAME_BYTES)
+  const bounded = { ...diagnostic, message: cutText(toPlainText(diagnostic.message), MAX_MESSAGE_BYTES) }
+  if (bounded.frame !== undefined) bounded.frame = cutText(toPlainText(bounded.frame), MAX_FRAME_BYTES)
+  if (bounded.stack !== undefined) bounded.stack = cutText(toPlainText(bounded.stack), MAX_FRAME_BYTES)
   for (const field of ['file', 'hint', 'code'] as const) {
     const value = bounded[field]
-    if (value !== undefined) bounded[field] = cutText(cleanText(value), MAX_FIELD_BYTES)
+    if (value !== undefined) bounded[field] = cutText(toPlainText(value), MAX_FIELD_BYTES)
   }
   return bounded
 }
@@ -51,5 +52,5 @@ async function withFrame(diagnostic: Diagnostic, snapshot: Snapshot): Promise<Di
   const frame = makeFrame((await snapshot.read(entry.path)).toString('utf8'), line, column)
   return frame === undefined
     ? diagnostic
-    : { ...diagnostic, frame: cutText(cleanText(frame), MAX_FRAME_BYTES) }
+    : { ...diagnostic, frame: cutText(toPlainText(frame), MAX_FRAME_BYTES) }
 }

@@ -50,40 +50,53 @@ function plainWords(text: string): string[] | null {
 }
 
 const MAX_SCRIPT_DEPTH = 4
+/** Scripts that name scripts could come to more commands than there is memory for. */
+const MAX_SCRIPTS_READ = 100
+
+type Scripts = ReadonlyMap<string, string>
 
 /**
  * The commands that running a script comes to: its `pre` and `post` scripts around it, and scripts that it names by
  * `npm run x` and the like in their place, since the sandbox has no package manager. Null where it cannot be told.
  */
-export function expandScript(
-  name: string,
-  scripts: ReadonlyMap<string, string>,
-  depth = 0,
-): Command[] | null {
+export function expandScript(name: string, scripts: Scripts): Command[] | null {
+  return readScript(name, { scripts, left: MAX_SCRIPTS_READ }, 0)
+}
+
+/** As {@link expandScript}, for a command line that is not a script of package.json. */
+export function expandLine(line: string, scripts: Scripts): Command[] | null {
+  return readLine(line, { scripts, left: MAX_SCRIPTS_READ }, 0)
+}
+
+interface Reading {
+  scripts: Scripts
+  left: number
+}
+
+function readScript(name: string, reading: Reading, depth: number): Command[] | null {
   const commands: Command[] = []
   for (const part of [`pre${name}`, name, `post${name}`]) {
-    const script = scripts.get(part)
+    const script = reading.scripts.get(part)
     if (script === undefined) continue
-    const expanded = expandLine(script, scripts, depth)
-    if (!expanded) return null
-    commands.push(...expanded)
+    const read = readLine(script, reading, depth)
+    if (!read) return null
+    commands.push(...read)
   }
   return commands
 }
 
-/** As {@link expandScript}, for a command line that is not a script of package.json. */
-export function expandLine(line: string, scripts: ReadonlyMap<string, string>, depth = 0): Command[] | null {
-  const chain = splitChain(line)
+function readLine(line: string, reading: Reading, depth: number): Command[] | null {
+  const chain = reading.left-- > 0 ? splitChain(line) : null
   if (!chain) return null
   return chain.flatMap((command) => {
-    const name = command.words && scriptName(command.words, scripts)
-    const inner = name && depth < MAX_SCRIPT_DEPTH ? expandScript(name, scripts, depth + 1) : null
+    const name = command.words && scriptName(command.words, reading.scripts)
+    const inner = name && depth < MAX_SCRIPT_DEPTH ? readScript(name, reading, depth + 1) : null
     return inner ?? [withoutRunner(command)]
   })
 }
 
 /** The script that `npm run x`, `pnpm x`, `yarn x`, `bun run x` names; undefined with further arguments. */
-function scriptName(words: string[], scripts: ReadonlyMap<string, string>): string | undefined {
+function scriptName(words: string[], scripts: Scripts): string | undefined {
   const [program, ...rest] = words
   if (!/^(?:npm|pnpm|yarn|bun)$/.test(program ?? '')) return undefined
   const named = rest[0] === 'run' || rest[0] === 'run-script' ? rest.slice(1) : program === 'npm' ? [] : rest

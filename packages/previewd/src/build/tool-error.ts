@@ -1,7 +1,7 @@
+import { toPlainText } from '../lib/plain-text.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { ToolError } from '../model/worker.ts'
 import { classify } from './classify.ts'
-import { cleanText } from './clean-text.ts'
 import { type ErrorText, readErrorText } from './error-text.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
@@ -22,7 +22,7 @@ function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, in
   const file = filePath(read, error, inConfig, place)
   const at = position(read, error)
   const signs = `${error.name ?? ''} ${error.code ?? ''} ${error.message.slice(0, 4000)}`
-  const kind = classify(read.message.replaceAll('/app/', ''), cleanText(signs), file, place)
+  const kind = classify(read.message.replaceAll('/app/', ''), toPlainText(signs), file, place)
   const ofConfig = inConfig || (kind.file !== undefined && CONFIG_FILE.test(kind.file))
   const frame = read.frame ?? error.frame
   const stack = error.stack && stackOf(error.stack)
@@ -32,7 +32,7 @@ function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, in
     ...kind,
     code: kind.code ?? (ofConfig ? 'CONFIG_FAILED' : error.plugin ? 'TRANSFORM_FAILED' : 'BUILD_FAILED'),
     ...(kind.file !== undefined && at),
-    ...(frame && { frame: cleanText(frame).replaceAll('/app/', '') }),
+    ...(frame && { frame: toPlainText(frame).replaceAll('/app/', '') }),
     ...(stack && { stack }),
   }
 }
@@ -44,7 +44,7 @@ function filePath(
   place: SourcePlace,
 ): string | undefined {
   const raw = read.location?.file ?? error.file
-  const named = raw === undefined ? undefined : projectPath(cleanText(raw), place)
+  const named = raw === undefined ? undefined : projectPath(toPlainText(raw), place)
   if (named !== undefined || !inConfig) return named
   for (const path of place.files.keys()) {
     const below =
@@ -70,7 +70,7 @@ function positive(value: number | undefined): number | undefined {
 
 /** The lines of a stack that name the project's own code or its plugins. */
 function stackOf(stack: string): string | undefined {
-  const lines = cleanText(stack)
+  const lines = toPlainText(stack)
     .split('\n')
     .filter((line) => /^\s+at /.test(line))
   return lines.slice(0, 10).join('\n').replaceAll('file:///app/', '').replaceAll('/app/', '') || undefined

@@ -1,0 +1,70 @@
+import type { Build } from '../model/build.ts'
+import type { InstallProgress } from '../model/environment.ts'
+import type { ProjectStatus } from '../model/status.ts'
+import type { PipelineParts } from './parts.ts'
+import { deriveStatus, newestFinished, reported, withoutDetails } from './status.ts'
+import type { Watchers } from './watchers.ts'
+
+const PROGRESS_EVERY_MS = 250
+/** Canceled builds may stand before the newest that counts. */
+const BUILDS_LOOKED_AT = 20
+
+type Parts = Pick<PipelineParts, 'projects' | 'builds' | 'events' | 'urls' | 'logs'>
+
+/** Writes down what becomes of builds, and tells those who wait and those who listen. */
+export class Announcer {
+  readonly #parts: Parts
+  readonly #watchers: Watchers
+  readonly #activeBuild: (project: string) => Build | undefined
+  readonly #progress = new Map<string, { progress: InstallProgress; toldMs: number }>()
+
+  constructor(parts: Parts, watchers: Watchers, activeBuild: (project: string) => Build | undefined) {
+    this.#parts = parts
+    this.#watchers = watchers
+    this.#activeBuild = activeBuild
+  }
+
+  status(id: string): ProjectStatus | undefined {
+    const { projects, urls } = this.#parts
+    const project = projects.get(id)
+    if (!project) return undefined
+    return deriveStatus({
+      project,
+      active: this.#activeBuild(id),
+      finished: this.newestFinished(id),
+      urls: urls(id),
+      progress: this.#progress.get(id)?.progress,
+    })
+  }
+
+  newestFinished(project: string): Build | undefined {
+    return newestFinished(this.#parts.builds.list(project, { limit: BUILDS_LOOKED_AT }).items)
+  }
+
+  /** Stores the build as it is now. `before` runs in between, so that who is told sees its effect. */
+  changed(build: Build, before?: () => void): void {
+    this.#parts.builds.update(build)
+    before?.()
+    if (build.state !== 'installing') this.#progress.delete(build.project)
+    this.#parts.events.publish('build', build.project, withoutDetails(build))
+    this.statusChanged(build.project)
+  }
+
+  diagnosed(build: Build): void {
+    const data = { buildId: build.id, revision: build.revision, diagnostics: reported(build) }
+    this.#parts.events.publish('diagnostic', build.project, data)
+  }
+
+  progressed(project: string, progress: InstallProgress): void {
+    const toldMs = this.#progress.get(project)?.toldMs ?? 0
+    const tell = Date.now() - toldMs >= PROGRESS_EVERY_MS
+    this.#progress.set(project, { progress, toldMs: tell ? Date.now() : toldMs })
+    if (tell) this.statusChanged(project)
+  }
+
+  statusChanged(project: string): void {
+    const status = this.status(project)
+    if (status) this.#parts.events.publish('status', project, status)
+    this.#watchers.notify(project)
+  }
+}

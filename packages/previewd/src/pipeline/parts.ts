@@ -1,0 +1,24 @@
+import type { BuildLogs } from '../build/log.ts'
+import type { Config } from '../config.ts'
+import type { Artifacts } from '../model/artifact.ts'
+import type { Environments } from '../model/environment.ts'
+import type { EventBus } from '../model/event.ts'
+import type { Builds, Files, Projects } from '../model/store.ts'
+import type { Workers } from '../model/worker.ts'
+
+/** The stages that the pipeline joins, and what it is set to. */
+export interface PipelineParts {
+  projects: Projects
+  files: Files
+  builds: Builds
+  environments: Environments
+  workers: Workers
+  artifacts: Artifacts
+  events: EventBus
+  logs: BuildLogs
+  config: Pick<Config, 'build' | 'allowedEnv' | 'pathMode'>
+  /** The addresses of a project's preview. */
+  urls: (project: string) => { preview: string; path: string }
+  /** Failures of the server that no caller is there for. */
+  onError: (error: unknown, what: string) => void
+}

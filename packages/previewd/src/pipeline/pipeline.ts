@@ -1,0 +1,310 @@
+import { randomInt } from 'node:crypto'
+import { PreviewdError } from '../errors.ts'
+import type { Artifact } from '../model/artifact.ts'
+import type { Build } from '../model/build.ts'
+import { isFinished } from '../model/build.ts'
+import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
+import type { BuildLog, Pipeline, WaitPoint } from '../model/pipeline.ts'
+import type { Project, ProjectSettings } from '../model/project.ts'
+import type { ProjectStatus } from '../model/status.ts'
+import { Afterwork } from './afterwork.ts'
+import { Announcer } from './announce.ts'
+import type { PipelineParts } from './parts.ts'
+import { publishBuild } from './publish.ts'
+import { recover } from './recover.ts'
+import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
+import { Scheduler } from './scheduler.ts'
+import { openArtifact, variantId } from './variant.ts'
+import { Watchers } from './watchers.ts'
+
+/** Settings that decide what a build makes of the same files. */
+const BUILD_SETTINGS = ['root', 'framework', 'buildCommand', 'outputDir', 'nodeVersion', 'env'] as const
+
+const CANCEL_TIMEOUT_MS = 10_000
+const MAX_CHANGES_TOLD = 1000
+
+/** Joins the stages; see {@link Pipeline} for what it offers. Call `resume` once before anything else. */
+export function createPipeline(parts: PipelineParts): BuildPipeline {
+  return new BuildPipeline(parts)
+}
+
+export class BuildPipeline implements Pipeline {
+  readonly #parts: PipelineParts
+  readonly #watchers = new Watchers()
+  readonly #scheduler: Scheduler<BuildTicket>
+  readonly #announcer: Announcer
+  readonly #afterwork: Afterwork
+  readonly #checking = new Set<string>()
+  readonly #deleting = new Map<string, Promise<void>>()
+  #draining = false
+
+  constructor(parts: PipelineParts) {
+    this.#parts = parts
+    this.#afterwork = new Afterwork(parts.onError)
+    this.#announcer = new Announcer(parts, this.#watchers, (project) => this.#activeBuild(project))
+    this.#scheduler = new Scheduler({
+      concurrency: parts.config.build.concurrency,
+      queueLimit: parts.config.build.queue,
+      run: (ticket, signal) => runTicket(this.#runParts(), ticket, signal),
+    })
+  }
+
+  putProject(id: string, settings: Partial<ProjectSettings>): { project: Project; created: boolean } {
+    this.#refuseWhileDraining()
+    const before = this.#parts.projects.get(id)
+    const put = this.#parts.projects.put(id, settings)
+    if (before && before.revision > 0 && buildsOtherwise(before.settings, put.project.settings)) {
+      this.#enqueue(put.project, { fresh: true })
+    }
+    this.#announcer.statusChanged(id)
+    return put
+  }
+
+  async deleteProject(id: string): Promise<void> {
+    this.#requireProject(id)
+    const deletion = this.#deleting.get(id) ?? this.#delete(id)
+    this.#deleting.set(id, deletion)
+    try {
+      await deletion
+    } finally {
+      this.#deleting.delete(id)
+    }
+  }
+
+  async applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges> {
+    this.#refuseWhileDraining()
+    await this.#deleting.get(id)
+    // Before anything is applied: a batch that is refused must not have changed the files.
+    this.#scheduler.checkRoom(id)
+    const startedMs = performance.now()
+    const applied = await this.#parts.files.apply(id, batch)
+    const project = this.#parts.projects.get(id)
+    if (applied.changed.length === 0 || !project) return applied
+    const syncMs = Math.round(performance.now() - startedMs)
+    const data = {
+      revision: applied.revision,
+      changed: applied.changed.slice(0, MAX_CHANGES_TOLD),
+      total: applied.changed.length,
+    }
+    this.#parts.events.publish('revision', id, data)
+    this.#enqueue(project, { revision: applied.revision, syncMs })
+    this.#announcer.statusChanged(id)
+    return applied
+  }
+
+  async requestBuild(id: string, { force = false }: { force?: boolean }): Promise<Build> {
+    this.#refuseWhileDraining()
+    await this.#deleting.get(id)
+    const project = this.#requireProject(id)
+    const last = this.#announcer.newestFinished(id)
+    const isBuilt = last?.state === 'succeeded' && last.revision >= project.revision
+    if (!force && isBuilt && !this.#scheduler.waiting(id)) return last
+    this.#scheduler.checkRoom(id)
+    const ticket = this.#enqueue(project, {})
+    this.#announcer.statusChanged(id)
+    return { ...ticket.build }
+  }
+
+  async cancelBuild(id: string, buildId: string): Promise<Build> {
+    this.#requireProject(id)
+    const waiting = this.#scheduler.cancel(id, buildId)
+    if (waiting) this.#cancelWaiting(waiting)
+    if (this.#scheduler.running(id)?.buildId === buildId) {
+      await this.#watchers.until(
+        id,
+        () => isFinished(this.#requireBuild(id, buildId).state),
+        CANCEL_TIMEOUT_MS,
+      )
+    }
+    return this.#requireBuild(id, buildId)
+  }
+
+  async publish(id: string, buildId: string): Promise<void> {
+    this.#requireProject(id)
+    await publishBuild(this.#parts, id, buildId)
+    this.#announcer.statusChanged(id)
+  }
+
+  status(id: string): ProjectStatus {
+    const status = this.#announcer.status(id)
+    if (!status) throw projectNotFound(id)
+    return status
+  }
+
+  /**
+   * `built`: a build of that revision or a newer one ended, well or not. `checked`: its type checks did, too. There are
+   * no sessions and no viewers here: `live` is `built`, and `painted` is reached as soon as the revision is applied.
+   */
+  async waitFor(
+    id: string,
+    revision: number,
+    point: WaitPoint,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<boolean> {
+    return this.#watchers.until(id, () => this.#isReached(id, revision, point), timeoutMs, signal)
+  }
+
+  async log(
+    id: string,
+    options: { buildId?: string; follow?: boolean; signal?: AbortSignal },
+  ): Promise<BuildLog> {
+    this.#requireProject(id)
+    const build =
+      options.buildId === undefined
+        ? (this.#scheduler.running(id)?.build ?? this.#parts.builds.newest(id))
+        : this.#requireBuild(id, options.buildId)
+    if (!build) throw new PreviewdError('BUILD_NOT_FOUND', 'The project has no such build.')
+    return { buildId: build.id, lines: this.#parts.logs.read(id, build.id, options) }
+  }
+
+  /**
+   * The artifact of a build as it has to be below `/preview/{id}/`. Where path mode asks for it, every Vite build
+   * makes it right after its publish, from the same files in the same worker, since the files of older revisions are
+   * not kept; a build that has none is `building` while that goes on, else `failed`. Plain HTML and command builds
+   * know no base: theirs is the build itself.
+   */
+  async variant(id: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
+    const made = await openArtifact(this.#parts.artifacts, id, variantId(buildId))
+    if (made) return made
+    if (this.#checking.has(buildId)) return 'building'
+    return (await openArtifact(this.#parts.artifacts, id, buildId)) ?? 'failed'
+  }
+
+  async resume(): Promise<void> {
+    await recover(this.#parts, (project, build) => {
+      this.#enqueue(project, build ? { build } : {})
+    })
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.#draining = true
+    const ended = this.#scheduler.pause()
+    const timeOver = Promise.withResolvers<void>()
+    const timer = setTimeout(timeOver.resolve, timeoutMs)
+    await Promise.race([ended, timeOver.promise])
+    clearTimeout(timer)
+    await this.#scheduler.pause(SHUTDOWN)
+    await this.#afterwork.close()
+  }
+
+  #runParts() {
+    return {
+      parts: this.#parts,
+      announcer: this.#announcer,
+      afterwork: this.#afterwork,
+      checking: this.#checking,
+      onRevision: (ticket: BuildTicket, revision: number) => {
+        const joined = this.#scheduler.covers(ticket, revision)
+        if (joined) this.#cancelWaiting(joined)
+      },
+    }
+  }
+
+  #enqueue(
+    project: Project,
+    { revision = project.revision, fresh = false, syncMs, build }: EnqueueOptions,
+  ): BuildTicket {
+    const create = () => {
+      const record = build ? requeued(build, revision) : newBuild(project.id, revision, syncMs)
+      if (build) this.#parts.builds.update(record)
+      else this.#parts.builds.insert(record)
+      return { project: project.id, buildId: record.id, revision, build: record }
+    }
+    const ticket = this.#scheduler.request(project.id, revision, create, fresh)
+    if (ticket.build.state === 'queued' && ticket.build.revision < ticket.revision) {
+      ticket.build.revision = ticket.revision
+      this.#parts.builds.update(ticket.build)
+    }
+    return ticket
+  }
+
+  #cancelWaiting({ build }: BuildTicket): void {
+    build.state = 'canceled'
+    build.finishedAt = new Date().toISOString()
+    this.#announcer.changed(build)
+  }
+
+  #activeBuild(project: string): Build | undefined {
+    const running = this.#scheduler.running(project)?.build
+    if (running && !isFinished(running.state)) return running
+    return this.#scheduler.waiting(project)?.build
+  }
+
+  #isReached(id: string, revision: number, point: WaitPoint): boolean {
+    const project = this.#requireProject(id)
+    if (point === 'applied' || point === 'painted') return project.revision >= revision
+    const finished = this.#announcer.newestFinished(id)
+    if (finished && finished.revision >= revision)
+      return point !== 'checked' || !this.#checking.has(finished.id)
+    if (this.#activeBuild(id)) return false
+    const [last] = this.#parts.builds.list(id, { limit: 1 }).items
+    return last?.state === 'canceled' && last.revision >= revision
+  }
+
+  async #delete(id: string): Promise<void> {
+    await this.#scheduler.clear(id)
+    await this.#afterwork.clear(id)
+    await this.#parts.projects.delete(id)
+    this.#watchers.notify(id)
+  }
+
+  #requireProject(id: string): Project {
+    const project = this.#parts.projects.get(id)
+    if (!project) throw projectNotFound(id)
+    return project
+  }
+
+  #requireBuild(id: string, buildId: string): Build {
+    const build = this.#parts.builds.get(id, buildId)
+    if (!build) throw new PreviewdError('BUILD_NOT_FOUND', 'The project has no such build.')
+    return build
+  }
+
+  #refuseWhileDraining(): void {
+    if (this.#draining) throw new PreviewdError('SHUTTING_DOWN', 'The server is ending; try again.')
+  }
+}
+
+interface EnqueueOptions {
+  revision?: number
+  /** Not satisfied with a build that runs already. */
+  fresh?: boolean
+  syncMs?: number
+  /** A build that was queued before. */
+  build?: Build
+}
+
+function newBuild(project: string, revision: number, syncMs: number | undefined): Build {
+  const timings = syncMs === undefined ? {} : { syncMs }
+  return {
+    id: newBuildId(),
+    project,
+    revision,
+    state: 'queued',
+    queuedAt: new Date().toISOString(),
+    diagnostics: [],
+    timings,
+  }
+}
+
+function requeued({ id, project, queuedAt }: Build, revision: number): Build {
+  return { id, project, revision, state: 'queued', queuedAt, diagnostics: [], timings: {} }
+}
+
+/** 12 characters of [a-z0-9]. */
+function newBuildId(): string {
+  const half = () =>
+    randomInt(36 ** 6)
+      .toString(36)
+      .padStart(6, '0')
+  return half() + half()
+}
+
+function buildsOtherwise(before: ProjectSettings, after: ProjectSettings): boolean {
+  return BUILD_SETTINGS.some((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
+}
+
+function projectNotFound(id: string): PreviewdError {
+  return new PreviewdError('PROJECT_NOT_FOUND', `There is no project ${id}.`)
+}

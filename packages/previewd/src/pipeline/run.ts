@@ -1,0 +1,253 @@
+import { detect } from '../build/detect.ts'
+import { type BuildRun, runBuild } from '../build/execute.ts'
+import type { LiveLog } from '../build/log.ts'
+import { type BuildPlan, hasViteTask, planBuild } from '../build/plan.ts'
+import { refine } from '../build/refine.ts'
+import { PreviewdError } from '../errors.ts'
+import type { Build } from '../model/build.ts'
+import type { Diagnostic } from '../model/diagnostic.ts'
+import type { Environment } from '../model/environment.ts'
+import type { Snapshot } from '../model/files.ts'
+import type { LogLine } from '../model/worker.ts'
+import type { Afterwork } from './afterwork.ts'
+import type { Announcer } from './announce.ts'
+import { LogEvents } from './log-events.ts'
+import type { PipelineParts } from './parts.ts'
+import { publishNewer } from './publish.ts'
+import { retain } from './retain.ts'
+import type { Rest, Ticket } from './scheduler.ts'
+import { variantBase, variantId } from './variant.ts'
+
+/** Why a run is aborted when the server ends: its build stays unfinished and is taken up at the next start. */
+export const SHUTDOWN = 'shutdown'
+
+export interface BuildTicket extends Ticket {
+  build: Build
+}
+
+export interface RunParts {
+  parts: PipelineParts
+  announcer: Announcer
+  afterwork: Afterwork
+  /** Called as soon as it is known which revision is built. */
+  onRevision: (ticket: BuildTicket, revision: number) => void
+  /** Builds whose checks are still to end. */
+  checking: Set<string>
+}
+
+interface Step {
+  ticket: BuildTicket
+  signal: AbortSignal
+  snapshot: Snapshot
+  onLog: (line: LogLine) => void
+}
+
+/**
+ * The way of one revision: files, environment, build, artifact, publish. Whatever goes wrong ends in the build's
+ * record; this never rejects. What it resolves to goes on beside the next builds.
+ */
+export async function runTicket(
+  context: RunParts,
+  ticket: BuildTicket,
+  signal: AbortSignal,
+): Promise<Rest | undefined> {
+  const resources = new AsyncDisposableStack()
+  try {
+    return await runWith(resources, context, ticket, signal)
+  } catch (error) {
+    context.parts.onError(error, `What became of build ${ticket.buildId} could not be kept.`)
+    await tidyUp(resources, context.parts, ticket.build)
+    return undefined
+  }
+}
+
+async function runWith(
+  resources: AsyncDisposableStack,
+  context: RunParts,
+  ticket: BuildTicket,
+  signal: AbortSignal,
+): Promise<Rest | undefined> {
+  const { parts } = context
+  const { project, build } = ticket
+  const log = await parts.logs.open(project, build.id)
+  const events = new LogEvents(parts.events, project, build.id)
+  resources.defer(async () => {
+    events.flush()
+    await parts.logs.close(project, build.id)
+  })
+  const interruption = new AbortController()
+  const step = {
+    ticket,
+    signal: AbortSignal.any([signal, interruption.signal]),
+    onLog: (line: LogLine) => events.push(log.append(line)),
+  }
+  const run = await buildRevision(resources, context, step)
+  if (signal.reason === SHUTDOWN && run.state === 'canceled') {
+    await tidyUp(resources, parts, build)
+    return undefined
+  }
+  finish(context, build, run, log)
+  return { done: finishRest(context, build, run, resources), interrupt: () => interruption.abort() }
+}
+
+async function buildRevision(
+  resources: AsyncDisposableStack,
+  context: RunParts,
+  step: Omit<Step, 'snapshot'>,
+): Promise<BuildRun> {
+  try {
+    const snapshot = resources.use(await context.parts.files.snapshot(step.ticket.project))
+    context.onRevision(step.ticket, snapshot.revision)
+    return await takeSteps(context, { ...step, snapshot })
+  } catch (error) {
+    return step.signal.aborted
+      ? ended('canceled', [])
+      : ended('failed', [failureOfServer(error, context.parts)])
+  }
+}
+
+async function takeSteps(context: RunParts, step: Step): Promise<BuildRun> {
+  const { parts, announcer } = context
+  const { ticket, snapshot, signal, onLog } = step
+  const { build } = ticket
+  build.revision = snapshot.revision
+  build.startedAt = new Date().toISOString()
+  const settings = parts.projects.get(ticket.project)?.settings
+  if (!settings) return ended('canceled', [])
+
+  const detected = await detect(snapshot, settings)
+  if (!detected.shape) return ended('failed', await refine(detected.diagnostics, snapshot))
+  const plan = planBuild(detected.shape, settings, parts.config.allowedEnv)
+  const installed = plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root)
+  if (signal.aborted) return ended('canceled', [])
+  const found = [...detected.diagnostics, ...installed.diagnostics]
+  if (!installed.ok) return ended('failed', await refine(found, snapshot))
+
+  build.state = 'building'
+  announcer.changed(build)
+  void parts.logs.setStatus(ticket.project, 'building')
+  const startedMs = performance.now()
+  const run = await execute(context, step, plan, installed.environment)
+  build.timings.buildMs = Math.round(performance.now() - startedMs)
+  onLog({ stream: 'stdout', text: `Build ${run.state.replaceAll('_', ' ')} in ${build.timings.buildMs} ms.` })
+  return { ...run, diagnostics: await refine([...found, ...run.diagnostics], snapshot) }
+}
+
+const nothingInstalled = { ok: true as const, environment: null, diagnostics: [] }
+
+async function install({ parts, announcer }: RunParts, step: Step, root: string) {
+  const { ticket, snapshot, signal, onLog } = step
+  const { build } = ticket
+  const startedMs = performance.now()
+  const result = await parts.environments.prepare(snapshot, {
+    root,
+    signal,
+    onLog: (text) => onLog({ stream: 'stdout', text }),
+    onProgress: (progress) => {
+      if (build.state === 'queued') {
+        build.state = 'installing'
+        announcer.changed(build)
+      }
+      announcer.progressed(ticket.project, progress)
+    },
+  })
+  build.timings.installMs = Math.round(performance.now() - startedMs)
+  if (result.ok && result.environment) build.environment = result.environment.key
+  return result
+}
+
+async function execute(
+  { parts }: RunParts,
+  { ticket, snapshot, signal, onLog }: Step,
+  plan: BuildPlan,
+  environment: Environment | null,
+): Promise<BuildRun> {
+  const { project, buildId } = ticket
+  const { config, artifacts, workers } = parts
+  const wantsVariant = config.pathMode !== 'redirect' && hasViteTask(plan)
+  const writer = await artifacts.create(project, buildId)
+  const variant = wantsVariant
+    ? { base: variantBase(project), writer: await artifacts.create(project, variantId(buildId)) }
+    : undefined
+  return runBuild({
+    snapshot,
+    plan,
+    environment,
+    workers,
+    limits: config.build,
+    writer,
+    variant,
+    onLog,
+    signal,
+  })
+}
+
+function finish(
+  { parts, announcer, afterwork, checking }: RunParts,
+  build: Build,
+  run: BuildRun,
+  log: LiveLog,
+): void {
+  build.state = run.state
+  build.diagnostics = run.diagnostics
+  build.finishedAt = new Date().toISOString()
+  build.durationMs = Date.parse(build.finishedAt) - Date.parse(build.startedAt ?? build.finishedAt)
+  if (run.artifact) build.artifact = run.artifact
+  for (const { severity, message, file } of run.diagnostics) {
+    log.append({ stream: 'stderr', text: `${severity}: ${file ? `${file}: ` : ''}${message}` })
+  }
+  if (run.state === 'succeeded') checking.add(build.id)
+  // The record first: a server that is killed in between finds a good build that is not published, and mends that.
+  announcer.changed(build, () => {
+    if (run.state === 'succeeded') publishNewer(parts.projects, build)
+  })
+  announcer.diagnosed(build)
+  void parts.logs.setStatus(build.project, run.state === 'succeeded' ? 'ready' : 'error')
+  if (run.state === 'succeeded') afterwork.add(build.project, () => followUp(parts, build))
+}
+
+async function followUp(parts: PipelineParts, { project, id }: Build): Promise<void> {
+  await retain(parts, project, parts.config.build.kept, Date.now())
+  await parts.artifacts.compress(project, id)
+}
+
+async function finishRest(
+  { parts, announcer, checking }: RunParts,
+  build: Build,
+  run: BuildRun,
+  resources: AsyncDisposableStack,
+): Promise<void> {
+  try {
+    build.diagnostics = [...build.diagnostics, ...(await run.rest)]
+    checking.delete(build.id)
+    if (run.state === 'succeeded') announcer.changed(build)
+    if (build.diagnostics.length > run.diagnostics.length) announcer.diagnosed(build)
+  } catch (error) {
+    parts.onError(error, `The checks of build ${build.id} failed.`)
+  }
+  checking.delete(build.id)
+  await tidyUp(resources, parts, build)
+}
+
+async function tidyUp(resources: AsyncDisposableStack, parts: PipelineParts, build: Build): Promise<void> {
+  try {
+    await resources.disposeAsync()
+  } catch (error) {
+    parts.onError(error, `Build ${build.id} could not be tidied up.`)
+  }
+}
+
+function ended(state: BuildRun['state'], diagnostics: Diagnostic[]): BuildRun {
+  return { state, diagnostics, rest: Promise.resolve([]) }
+}
+
+function failureOfServer(error: unknown, parts: PipelineParts): Diagnostic {
+  const known = error instanceof PreviewdError && error.code !== 'INTERNAL'
+  if (!known) parts.onError(error, 'A build failed for a reason of the server.')
+  return {
+    origin: 'build',
+    severity: 'error',
+    code: known ? error.code : 'INTERNAL',
+    message: known ? error.message : 'The server failed while it built this; the build can be tried again.',
+  }
+}

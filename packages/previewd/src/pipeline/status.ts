@@ -1,0 +1,57 @@
+import { type Build, isFinished } from '../model/build.ts'
+import type { ReportedDiagnostic } from '../model/diagnostic.ts'
+import type { InstallProgress } from '../model/environment.ts'
+import type { Project } from '../model/project.ts'
+import type { ProjectState, ProjectStatus } from '../model/status.ts'
+
+export interface StatusInputs {
+  project: Project
+  /** The build that runs, else the one that waits. */
+  active: Build | undefined
+  /** The newest build that came to an end and was not canceled. */
+  finished: Build | undefined
+  urls: { preview: string; path: string }
+  progress: InstallProgress | undefined
+}
+
+/** What the API says of a project. The diagnostics are those of the newest build that ended. */
+export function deriveStatus({ project, active, finished, urls, progress }: StatusInputs): ProjectStatus {
+  const shown = active ?? finished
+  const state = stateOf(project, active, finished)
+  return {
+    project: project.id,
+    revision: project.revision,
+    state,
+    build: shown ? withoutDetails(shown) : null,
+    published: project.published ?? null,
+    session: { state: 'off' },
+    painted: null,
+    urls,
+    diagnostics: finished ? reported(finished) : [],
+    timings: shown?.timings ?? {},
+    ...(state === 'installing' && progress && { progress }),
+  }
+}
+
+function stateOf(project: Project, active: Build | undefined, finished: Build | undefined): ProjectState {
+  if (active?.state === 'queued' || active?.state === 'installing' || active?.state === 'building')
+    return active.state
+  if (finished) return finished.state === 'succeeded' ? 'ready' : 'error'
+  if (project.published) return 'ready'
+  return project.revision === 0 ? 'empty' : 'queued'
+}
+
+/** A build as the status and the events show it. */
+export function withoutDetails(build: Build): NonNullable<ProjectStatus['build']> {
+  const { diagnostics: _diagnostics, timings: _timings, project: _project, ...shown } = build
+  return shown
+}
+
+export function reported({ diagnostics, revision }: Build): ReportedDiagnostic[] {
+  return diagnostics.map((diagnostic) => ({ ...diagnostic, count: 1, revision }))
+}
+
+/** Of builds, newest first: the first that came to an end and was not canceled. */
+export function newestFinished(builds: readonly Build[]): Build | undefined {
+  return builds.find(({ state }) => isFinished(state) && state !== 'canceled')
+}
