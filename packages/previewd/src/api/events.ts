@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import type { WebSocket } from 'ws'
 import { z } from 'zod'
-import { type EventType, LaggedError, type ProjectEvent } from '../model/event.ts'
+import { type EventBus, type EventType, LaggedError, type ProjectEvent } from '../model/event.ts'
 import { requireAccess } from './auth.ts'
 import { type ApiContext, requireProject } from './context.ts'
 import { problems, projectId, projectParams } from './schemas/common.ts'
@@ -27,6 +27,11 @@ const eventQuery = z.object({
   types,
 })
 
+const streamAnswer = {
+  200: { description: 'The stream', content: { 'text/event-stream': { schema: z.unknown() } } },
+  ...problems,
+}
+
 /** What happens, as it happens: server-sent events per project, and a WebSocket for one or all. */
 export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
   const { events, pipeline, closing } = context
@@ -40,23 +45,15 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
         summary: 'Events of a project (SSE); continues after Last-Event-ID',
         params: projectParams,
         querystring: eventQuery,
-        response: {
-          200: { description: 'The stream', content: { 'text/event-stream': { schema: z.unknown() } } },
-          ...problems,
-        },
+        response: streamAnswer,
       },
       handler: async (request, reply) => {
         const { id } = request.params
         requireProject(context, id)
-        const last = eventId.safeParse(request.headers['last-event-id'])
-        const after = last.success ? last.data : request.query.after
-        const stream = events.subscribe({
-          project: id,
-          signal: untilClosed(reply, closing),
-          ...(after !== undefined && { after }),
-        })
+        const wanted = subscription({ ...request.query, project: id }, request, untilClosed(reply, closing))
+        const stream = events.subscribe(wanted)
         // Who starts to listen learns where things stand; who comes back gets what was missed.
-        const first = after === undefined ? [{ event: 'status', data: pipeline.status(id) }] : []
+        const first = wanted.after === undefined ? [{ event: 'status', data: pipeline.status(id) }] : []
         return sendEvents(reply, toMessages(first, stream, request.query.types))
       },
     })
@@ -67,38 +64,44 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
       config: { access: 'any' },
       schema: {
         tags: ['Events'],
-        summary: 'Events of one project, or of all, over a WebSocket',
+        summary: 'Events of one project, or of all: over a WebSocket, or as SSE where none is asked for',
         querystring: eventQuery.extend({ project: projectId.optional() }),
+        response: streamAnswer,
       },
-      preValidation: async (request) => {
-        const { project } = request.query as { project?: string }
+      preHandler: async (request) => {
+        const { project } = request.query
         requireAccess(request, project)
         if (project !== undefined) requireProject(context, project)
       },
-      handler: async (_request, reply) => {
-        reply.header('upgrade', 'websocket').header('connection', 'Upgrade')
-        return reply.code(426).send()
+      handler: async (request, reply) => {
+        const stream = events.subscribe(subscription(request.query, request, untilClosed(reply, closing)))
+        return sendEvents(reply, toMessages([], stream, request.query.types))
       },
       wsHandler: (socket, request) => {
-        const { project, after, types: wanted } = request.query as SocketQuery
         if (app.websocketServer.clients.size > MAX_SOCKETS) return socket.close(1013, 'overloaded')
         const gone = new AbortController()
         socket.once('close', () => gone.abort())
-        const stream = events.subscribe({
-          signal: AbortSignal.any([gone.signal, closing]),
-          ...(project !== undefined && { project }),
-          ...(after !== undefined && { after }),
-        })
-        return sendToSocket(socket, stream, wanted)
+        const query = request.query as z.output<typeof eventQuery>
+        const signal = AbortSignal.any([gone.signal, closing])
+        return sendToSocket(socket, events.subscribe(subscription(query, request, signal)), query.types)
       },
     })
   }
 }
 
-interface SocketQuery {
-  project?: string
-  after?: number
-  types?: EventType[]
+/** `Last-Event-ID`, which a browser sends when it comes back, counts before `after`. */
+function subscription(
+  query: { project?: string | undefined; after?: number | undefined },
+  request: { headers: Record<string, string | string[] | undefined> },
+  signal: AbortSignal,
+): Parameters<EventBus['subscribe']>[0] {
+  const last = eventId.safeParse(request.headers['last-event-id'])
+  const after = last.success ? last.data : query.after
+  return {
+    signal,
+    ...(query.project !== undefined && { project: query.project }),
+    ...(after !== undefined && { after }),
+  }
 }
 
 async function* toMessages(

@@ -3,6 +3,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance, FastifySchema } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { ZodType } from 'zod'
+import { withUsedSchemas } from './openapi-schemas.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -15,6 +16,10 @@ const DESCRIPTION = `Files of a web project in, a sandboxed live preview out.
 
 Errors are RFC 9457 problems with a stable \`code\`; [every code](/docs/errors) says what to do.
 Where the server has a key, send it as \`Authorization: Bearer <key>\`.`
+
+const DOCS_CSP =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+  "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 /** OpenAPI 3.1 at /openapi.json from the routes' own schemas, and pages to read and try it at /docs, offline. */
 export async function registerOpenApi(app: FastifyInstance, version: string): Promise<void> {
@@ -31,19 +36,23 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       security: [{ key: [] }, {}],
     },
     transform: (document) => {
-      const { route, schema } = document
+      const { route } = document
+      const schema = route.config?.access === 'open' ? { ...document.schema, security: [] } : document.schema
       const streamed = route.config?.streamedBody
-      if (!streamed) return jsonSchemaTransform(document)
+      if (!streamed) return jsonSchemaTransform({ ...document, schema })
       const [json] = Object.values(streamed)
       const transformed = jsonSchemaTransform({ ...document, schema: { ...schema, body: json } })
       return { ...transformed, schema: withContent(transformed.schema, streamed) }
     },
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (document) => withUsedSchemas(jsonSchemaTransformObject(document)),
+  })
+  // The contract is the same on every server and holds nothing of this one; a browser cannot send a key with a link.
+  app.addHook('onRoute', (route) => {
+    if (/^\/docs(\/|$)/.test(route.url)) route.config = { ...route.config, access: 'open' }
   })
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: true,
-    transformStaticCSP: (csp) => csp.replace(/ ?upgrade-insecure-requests;?/, ''),
+    staticCSP: DOCS_CSP,
     uiConfig: { url: '/openapi.json', validatorUrl: null },
   })
   app.route({

@@ -18,8 +18,8 @@ export interface Waited {
 }
 
 /**
- * Holds the call until the revision reached the point or failed. `painted` without a viewer is answered at once; the
- * points of a live session are those of the build where no session runs, and the answer says so.
+ * Holds the call until the revision reached the point or failed. `painted` without a viewer is answered at once; `live` is
+ * the build where no session runs, and the answer says so.
  */
 export async function waitForRevision(
   { pipeline, closing }: ApiContext,
@@ -31,13 +31,11 @@ export async function waitForRevision(
   if (wait === 'painted' && !before.session.viewers) {
     return { code: 200, status: { ...before, painted: null }, reason: 'no_viewer' }
   }
-  const sessionless = before.session.state === 'off' && (wait === 'live' || wait === 'checked')
-  const point = sessionless ? 'built' : wait
-  if (point === 'built' && isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
-
+  if (isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
   const signal = untilClosed(reply, closing)
-  const reached = await pipeline.waitFor(project, revision, point, timeoutMs, signal)
+  const reached = await pipeline.waitFor(project, revision, wait, timeoutMs, signal)
   const status = pipeline.status(project)
+  const sessionless = wait === 'live' && status.session.state === 'off'
   return { code: reached ? 200 : 202, status, ...(sessionless && { reason: 'no_session' }) }
 }
 
