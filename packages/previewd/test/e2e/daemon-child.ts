@@ -1,0 +1,56 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { Client } from './client.ts'
+import { daemonEnvironment } from './daemon-under-test.ts'
+
+export interface DaemonChild extends AsyncDisposable {
+  client: Client
+  pid: number
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
+}
+
+/** The daemon as a program of its own over `dataDir`; rejects with what it wrote where it ends before it listens. */
+export async function startDaemonChild(
+  dataDir: string,
+  environment: Record<string, string> = {},
+): Promise<DaemonChild> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'run-daemon.ts')], {
+    env: { PATH: process.env.PATH, ...daemonEnvironment(dataDir, environment) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const kill = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const gone = once(child, 'exit')
+    child.kill('SIGKILL')
+    await gone
+  }
+  try {
+    return {
+      client: new Client(await addressOf(child)),
+      pid: child.pid ?? 0,
+      kill,
+      [Symbol.asyncDispose]: kill,
+    }
+  } catch (error) {
+    await kill()
+    throw error
+  }
+}
+
+async function addressOf(child: ChildProcess): Promise<string> {
+  if (child.stdout === null || child.stderr === null) throw new Error('The daemon has no output')
+  let errors = ''
+  child.stderr.on('data', (chunk: Buffer) => {
+    errors = (errors + chunk.toString()).slice(-4_000)
+  })
+  for await (const line of createInterface({ input: child.stdout })) {
+    if (line.startsWith('{"url":')) {
+      child.stdout.resume()
+      return (JSON.parse(line) as { url: string }).url
+    }
+  }
+  throw new Error(`The daemon ended before it listened: ${errors}`)
+}
