@@ -45,7 +45,10 @@ export async function openCgroupV1(root: string): Promise<CgroupHierarchy | stri
       for (const parent of parents) await sweepDeadDaemons(parent, SWEEP_TIMEOUT_MS)
     },
     close: async () => {
-      for (const parent of parents) await removeGroup(join(parent, daemon))
+      for (const parent of parents) {
+        // The parent is shared with other daemons and stays while they have groups in it.
+        if (await removeGroup(join(parent, daemon))) await removeGroup(parent)
+      }
     },
   }
 }

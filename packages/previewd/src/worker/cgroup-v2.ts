@@ -85,7 +85,7 @@ function hierarchyAt(base: string, daemon: string): CgroupHierarchy {
     },
     sweep: () => sweepDeadDaemons(join(base, 'previewd'), SWEEP_TIMEOUT_MS),
     close: async () => {
-      await removeGroup(daemon)
+      if (await removeGroup(daemon)) await removeGroup(join(base, 'previewd'))
     },
   }
 }

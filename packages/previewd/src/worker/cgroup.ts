@@ -21,7 +21,7 @@ export interface CgroupHierarchy {
   create(name: string, limits: CgroupLimits): Promise<Cgroup>
   /** Ends and removes the groups of daemons that live no more. */
   sweep(): Promise<void>
-  /** Removes the daemon's own empty parent group. */
+  /** Removes the daemon's own group, which must be empty. */
   close(): Promise<void>
 }
 
@@ -51,7 +51,8 @@ async function readMembers(directory: string): Promise<number[]> {
   return text.split('\n').flatMap((line) => (line === '' || line === '0' ? [] : Number(line)))
 }
 
-function killQuietly(pid: number): void {
+/** No matter whether it is already gone. */
+export function killQuietly(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
   } catch (error) {

@@ -62,7 +62,13 @@ export class Channel {
   }
 
   resume(): void {
-    this.#socket.resume()
+    if (!this.#ended) this.#socket.resume()
+  }
+
+  /** Takes nothing more from the child, whose end stays open: it must not end before it is ended. */
+  ignore(): void {
+    this.#ended = true
+    this.#socket.pause()
   }
 
   close(): void {

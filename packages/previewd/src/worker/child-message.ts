@@ -32,7 +32,7 @@ const messages = z.discriminatedUnion('type', [
     type: z.literal('log'),
     id,
     stream: z.enum(['stdout', 'stderr']),
-    lines: z.array(z.string().max(MAX_LINE_BYTES)).max(MAX_LINES),
+    lines: z.array(z.string().max(MAX_LINE_BYTES)).min(1).max(MAX_LINES),
   }),
   z.object({ type: z.literal('log-cut'), id }),
   z.object({

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { SandboxTier } from '../model/worker.ts'
@@ -8,7 +8,7 @@ import type { CgroupHierarchy } from './cgroup.ts'
 import { openCgroupV1 } from './cgroup-v1.ts'
 import { openCgroupV2 } from './cgroup-v2.ts'
 import type { LaunchTools } from './launch.ts'
-import { ensureRuntimeTree } from './runtime-tree.ts'
+import { ensureRuntimeTree, SECCOMP_FILE } from './runtime-tree.ts'
 import { seccompProgram } from './seccomp.ts'
 
 const run = promisify(execFile)
@@ -62,10 +62,8 @@ export async function detectMachinery(options: DetectOptions): Promise<Machinery
   }
   const cgroups = await openCgroups(options.cgroupRoot ?? CGROUP_ROOT, problems)
   if (!tools) return { tier: 'off', problems, ownUids }
-  const runtimeTree = await ensureRuntimeTree(options.runtimeDir)
-  const seccompFile = join(runtimeTree, 'seccomp.bpf')
-  await mkdir(dirname(seccompFile), { recursive: true })
-  await writeFile(seccompFile, seccompProgram(machine))
+  const runtimeTree = await ensureRuntimeTree(options.runtimeDir, seccompProgram(machine))
+  const seccompFile = join(runtimeTree, SECCOMP_FILE)
   const closed = ownUids ? await firstClosedFolder(runtimeTree) : undefined
   if (closed) {
     problems.push(

@@ -1,7 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { open } from 'node:fs/promises'
+import { open, readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { BwrapFeatures } from './bwrap.ts'
+import { killQuietly } from './cgroup.ts'
 
 /** Absolute paths of the programs of the launch chain. */
 export interface LaunchTools {
@@ -67,4 +69,21 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
   } finally {
     await seccomp.close()
   }
+}
+
+const EXIT_TIMEOUT_MS = 1_000
+
+/**
+ * Ends a launched chain: first the init of its PID namespace, with which the kernel ends all in it, so that bwrap
+ * reaps it and exits only when none is left. Killed the other way round, the init would stay as a zombie where PID 1
+ * does not reap.
+ */
+export async function endChain(chain: ChildProcess, exited: Promise<void>): Promise<void> {
+  if (chain.pid === undefined || chain.exitCode !== null || chain.signalCode !== null) return await exited
+  const children = await readFile(`/proc/${chain.pid}/task/${chain.pid}/children`, 'utf8').catch(() => '')
+  const inits = children.split(' ').flatMap((pid) => (pid === '' ? [] : Number(pid)))
+  for (const pid of inits) killQuietly(pid)
+  const late = delay(EXIT_TIMEOUT_MS, 'late' as const, { ref: false })
+  if (inits.length === 0 || (await Promise.race([exited, late])) === 'late') chain.kill('SIGKILL')
+  await exited
 }

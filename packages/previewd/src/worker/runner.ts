@@ -16,6 +16,7 @@ import type { Cgroup } from './cgroup.ts'
 import { Channel } from './channel.ts'
 import type { CheckedMessage } from './child-message.ts'
 import { sendEntries } from './input.ts'
+import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
 import { type ChildSettings, PROTOCOL_VERSION, ProtocolError, type TaskRequest } from './protocol.ts'
 
@@ -40,10 +41,13 @@ export interface RunnerParts {
 interface RunningTask {
   onLog: (line: LogLine) => void
   logBytes: number
+  cut: boolean
   finish: (outcome: TaskOutcome) => void
 }
 
 const STDERR_BYTES = 8 * 1024
+/** setTimeout fires at once beyond it. */
+const MAX_TIMER_MS = 0x7fffffff
 const END_TIMEOUT_MS = 5_000
 /** The child stops at the limit by itself; one that does not is cut off a little above it. */
 const LOG_SLACK_BYTES = 256 * 1024
@@ -91,7 +95,10 @@ export class Runner implements Worker {
       },
       end: (violation) => this.#end(violation ? broken(violation.message) : { kind: 'gone' }),
     })
-    this.#timer = setTimeout(() => this.#end({ kind: 'timed_out' }), parts.limits.wallMs)
+    this.#timer = setTimeout(
+      () => this.#end({ kind: 'timed_out' }),
+      Math.min(parts.limits.wallMs, MAX_TIMER_MS),
+    )
     parts.signal?.addEventListener('abort', this.#onAbort, { once: true })
     void this.#channel.send({ type: 'init', version: PROTOCOL_VERSION, settings: parts.settings })
     if (parts.signal?.aborted) this.#onAbort()
@@ -107,7 +114,7 @@ export class Runner implements Worker {
     if (this.#ending) return this.#outcomeOfEnding()
     const id = this.#nextId++
     const outcome = new Promise<TaskOutcome>((finish) => {
-      this.#tasks.set(id, { onLog, logBytes: 0, finish })
+      this.#tasks.set(id, { onLog, logBytes: 0, cut: false, finish })
     })
     void this.#channel.send({ type: 'run', id, task: toRequest(task) })
     return await outcome
@@ -194,6 +201,8 @@ export class Runner implements Worker {
       return
     }
     if (message.type === 'log-cut') {
+      if (task.cut) throw new ProtocolError('a second end of a log')
+      task.cut = true
       const text = `The log is longer than ${this.#parts.limits.logBytes} bytes; the rest is dropped.`
       task.onLog({ stream: 'stderr', text })
       return
@@ -250,14 +259,14 @@ export class Runner implements Worker {
     this.#ending = ending
     clearTimeout(this.#timer)
     this.#parts.signal?.removeEventListener('abort', this.#onAbort)
-    this.#channel.close()
+    this.#channel.ignore()
     void this.#finish()
   }
 
   async #finish(): Promise<void> {
     const { chain, cgroup } = this.#parts
-    if (chain.pid !== undefined) chain.kill('SIGKILL')
-    await this.#exited
+    await endChain(chain, this.#exited)
+    this.#channel.close()
     if (this.#ending?.kind === 'gone' && (await this.#ranOutOfMemory(false))) {
       this.#settleTasks({ kind: 'out_of_memory' })
     }

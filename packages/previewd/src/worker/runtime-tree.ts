@@ -54,6 +54,9 @@ const ETC_FILES = {
   'nsswitch.conf': 'passwd: files\ngroup: files\nhosts: files\n',
 }
 
+/** The seccomp program, beside the folders that are mounted. */
+export const SECCOMP_FILE = 'seccomp.bpf'
+
 /** Part of the key: a change of how the tree is built makes a new tree. */
 const LAYOUT_VERSION = 1
 const ABANDONED_AFTER_MS = 10 * 60_000
@@ -64,14 +67,15 @@ const ABANDONED_AFTER_MS = 10 * 60_000
  * earlier versions are removed. The key covers path, size and modification time of what is copied, and the content
  * of the child half. Returns the folder.
  */
-export async function ensureRuntimeTree(parent: string): Promise<string> {
+export async function ensureRuntimeTree(parent: string, seccomp: Buffer): Promise<string> {
   const copies = await planCopies()
   const child = await readChildFiles()
-  const tree = join(parent, await keyOf(copies, child))
+  const tree = join(parent, await keyOf(copies, child, seccomp))
   if (await exists(tree)) return tree
   await mkdir(parent, { recursive: true, mode: 0o755 })
   const building = await mkdtemp(join(parent, '.building-'))
   try {
+    await writeFile(join(building, SECCOMP_FILE), seccomp)
     await buildTree(building, copies, child)
     await rename(building, tree)
   } catch (error) {
@@ -93,8 +97,7 @@ async function planCopies(): Promise<Copies> {
     const file = await firstExisting(TOOL_FOLDERS.map((folder) => join(folder, name)))
     if (file) copies.set(`usr/bin/${name}`, file)
   }
-  const programs = [...copies.values()]
-  const libraries = new Set((await Promise.all(programs.map(sharedLibraries))).flat())
+  const libraries = await sharedLibraries([...copies.values()])
   const libc = [...libraries].find((file) => basename(file).startsWith('libc.so'))
   for (const name of libc ? EXTRA_LIBRARIES : []) {
     const file = await firstExisting([join(dirname(libc ?? ''), name)])
@@ -104,12 +107,13 @@ async function planCopies(): Promise<Copies> {
   return copies
 }
 
-/** Paths as ldd prints them; empty for scripts and static programs, for which it fails. */
-async function sharedLibraries(program: string): Promise<string[]> {
-  const { stdout } = await run('ldd', [program], { env: { PATH: '/usr/bin:/bin' } }).catch(() => ({
-    stdout: '',
-  }))
-  return [...stdout.matchAll(/(?:=>\s*|^\s*)(\/\S+)\s+\(0x/gm)].flatMap((match) => match[1] ?? [])
+/** Paths as ldd prints them. It fails for scripts and static programs, but goes on with the others. */
+async function sharedLibraries(programs: string[]): Promise<Set<string>> {
+  const options = { env: { PATH: '/usr/bin:/bin' }, maxBuffer: 16 * 1024 * 1024 }
+  const { stdout } = await run('ldd', programs, options).catch((error: { stdout?: string }) => error)
+  return new Set(
+    [...(stdout ?? '').matchAll(/(?:=>\s*|^\s*)(\/\S+)\s+\(0x/gm)].flatMap((match) => match[1] ?? []),
+  )
 }
 
 /** Where the loader looks for it: at its own path, or in a default folder for paths such as those of Nix. */
@@ -160,14 +164,14 @@ async function toJavaScript(files: Map<string, string>): Promise<Map<string, str
   )
 }
 
-async function keyOf(copies: Copies, child: Map<string, string>): Promise<string> {
+async function keyOf(copies: Copies, child: Map<string, string>, seccomp: Buffer): Promise<string> {
   const hash = createHash('sha256').update(`${LAYOUT_VERSION} ${process.version} ${process.arch}\n`)
   for (const [target, source] of [...copies].sort()) {
     const { size, mtimeMs } = await stat(source)
     hash.update(`${target}\0${source}\0${size}\0${mtimeMs}\n`)
   }
   for (const [target, source] of child) hash.update(`${target}\0${source}\0`)
-  return hash.update(JSON.stringify(ETC_FILES)).digest('hex').slice(0, 32)
+  return hash.update(seccomp).update(JSON.stringify(ETC_FILES)).digest('hex').slice(0, 32)
 }
 
 async function buildTree(tree: string, copies: Copies, child: Map<string, string>): Promise<void> {

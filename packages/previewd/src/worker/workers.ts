@@ -85,7 +85,7 @@ class SandboxedWorkers implements Workers {
     const cause = new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')
     for (const slots of Object.values(this.#slots)) slots.close(cause)
     await Promise.all([...this.#runners].map((runner) => runner.stop()))
-    const machinery = await this.#machinery?.catch(() => undefined)
+    const machinery = await this.#machinery
     await machinery?.cgroups?.close()
   }
 
@@ -95,7 +95,11 @@ class SandboxedWorkers implements Workers {
   }
 
   async #detect(): Promise<Machinery> {
-    this.#machinery ??= this.#detectOnce()
+    this.#machinery ??= this.#detectOnce().catch((cause) => ({
+      tier: 'off' as const,
+      problems: [`The sandbox could not be prepared: ${(cause as Error).message}.`],
+      ownUids: false,
+    }))
     return await this.#machinery
   }
 
@@ -157,7 +161,10 @@ class SandboxedWorkers implements Workers {
           tmpBytes: spec.limits.tmpBytes,
         }),
       })
-      return this.#keep(launched, spec, settings, cgroup, slot)
+      const runner = this.#keep(launched, spec, settings, cgroup, slot)
+      // Closed while this was on its way.
+      if (this.#closed) void runner.stop()
+      return runner
     } catch (error) {
       await cgroup?.destroy(1_000)
       throw error
