@@ -1,0 +1,29 @@
+import type { Config } from './config.ts'
+
+/** The addresses that the server gives out; what depends on its port is known once it listens. */
+export class Addresses {
+  readonly #config: Pick<Config, 'previewDomain' | 'publicUrl' | 'port'>
+  #url: URL
+
+  constructor(config: Pick<Config, 'previewDomain' | 'publicUrl' | 'port'>) {
+    this.#config = config
+    this.#url = new URL(config.publicUrl ?? `http://127.0.0.1:${config.port}`)
+  }
+
+  listeningAt(url: string): void {
+    if (this.#config.publicUrl === undefined) this.#url = new URL(url)
+  }
+
+  /** Host and port below which each project has a name, e.g. `localhost:4400`. */
+  get previewDomain(): string {
+    if (this.#config.previewDomain !== undefined) return this.#config.previewDomain
+    return this.#url.port === '' ? 'localhost' : `localhost:${this.#url.port}`
+  }
+
+  of(project: string): { preview: string; path: string } {
+    return {
+      preview: `${this.#url.protocol}//${project}.${this.previewDomain}/`,
+      path: new URL(`/preview/${project}/`, this.#url).href,
+    }
+  }
+}

@@ -1,0 +1,127 @@
+import { EventEmitter } from 'node:events'
+import { mkdir } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { Logger } from 'pino'
+import { openGrants } from './access/grants.ts'
+import { assertListenable, isLoopback } from './access/listen.ts'
+import { Addresses } from './addresses.ts'
+import { createApi } from './api/api.ts'
+import { createArtifacts } from './artifact/artifacts.ts'
+import { BuildLogs } from './build/log.ts'
+import type { Config } from './config.ts'
+import { createEnvironments } from './environment/environments.ts'
+import { createEventBus } from './events/bus.ts'
+import { createFrontServer } from './front-server.ts'
+import { createLogger } from './logger.ts'
+import { createPipeline } from './pipeline/pipeline.ts'
+import { createGateway } from './serve/gateway.ts'
+import { openStore } from './store/open-store.ts'
+import { readChanges } from './sync/read-changes.ts'
+import { createWorkers } from './worker/workers.ts'
+
+/** Beside the builds, one place for the worker that looks whether the sandbox is whole. */
+const SPARE_SLOTS = 1
+const DRAIN_TIMEOUT_MS = 30_000
+const API_PATHS = ['v1', 'api', 'docs', 'openapi.json', 'livez', 'readyz', 'healthz', 'health', 'metrics']
+
+export interface Daemon {
+  /** Where the API answers, e.g. `http://127.0.0.1:4400`. */
+  url: string
+  /** Refuses new work, lets builds end, closes everything. `timeoutMs` bounds the wait for builds. */
+  close(options?: { timeoutMs?: number }): Promise<void>
+}
+
+/**
+ * Puts the parts together and listens. Rejects with a readable Error where the data directory is in use, the port is
+ * taken, or the configuration would open the server to the network without a key.
+ */
+export async function startDaemon(config: Config, logger: Logger = createLogger(config)): Promise<Daemon> {
+  assertListenable(config)
+  await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
+  const store = await openStore({ dataDir: config.dataDir, limits: config.limits, logger })
+  const workers = createWorkers({
+    dataDir: config.dataDir,
+    minimumTier: config.sandbox,
+    slots: config.build.concurrency + SPARE_SLOTS,
+    logger,
+  })
+  const environments = createEnvironments({
+    dataDir: config.dataDir,
+    workers,
+    registry: config.registry,
+    locks: store.locks,
+    installTimeoutMs: config.build.installTimeoutMs,
+    logger,
+  })
+  const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
+  const events = createEventBus()
+  const grants = openGrants(join(config.dataDir, 'grants'))
+  const addresses = new Addresses(config)
+  const pipeline = createPipeline({
+    ...store,
+    environments,
+    workers,
+    artifacts,
+    events,
+    logs: new BuildLogs({ dataDir: config.dataDir, logBytes: config.build.logBytes }),
+    config,
+    urls: (project) => addresses.of(project),
+    onError: (error, what) => logger.error({ err: error }, what),
+  })
+  const gateway = createGateway({
+    ...store,
+    artifacts,
+    grants,
+    events,
+    status: (project) => pipeline.status(project),
+    isEditor: (request) => isKeylessLoopback(config, request),
+    variant: (project, buildId) => pipeline.variant(project, buildId),
+    previewDomain: () => addresses.previewDomain,
+    pathMode: config.pathMode,
+    frameAncestors: config.frameAncestors,
+    apiPaths: API_PATHS,
+    logger,
+  })
+  let draining = false
+  const upgrades = new EventEmitter()
+  const api = await createApi({
+    ...store,
+    pipeline,
+    grants,
+    events,
+    workers,
+    config,
+    logger,
+    readChanges,
+    isDraining: () => draining,
+    serverFactory: (answer) => createFrontServer(gateway, answer, upgrades),
+    upgrades,
+  })
+  const url = await api.listen({ host: config.host, port: config.port })
+  addresses.listeningAt(url)
+  await pipeline.resume()
+  const status = await workers.status()
+  for (const problem of status.problems) logger.warn(problem)
+  logger.info({ url, sandbox: status.tier }, 'previewd listens.')
+
+  return {
+    url,
+    async close({ timeoutMs = DRAIN_TIMEOUT_MS } = {}) {
+      draining = true
+      await pipeline.drain(timeoutMs)
+      gateway.close()
+      await api.close()
+      await environments.close()
+      await workers.close()
+      artifacts.close()
+      await store.close()
+    },
+  }
+}
+
+/** Without a key, who sits at this machine may do everything; what a proxy in front passes on comes from elsewhere. */
+function isKeylessLoopback({ apiKey }: Config, request: IncomingMessage): boolean {
+  if (apiKey !== undefined || request.headers['x-forwarded-for'] !== undefined) return false
+  return isLoopback(request.socket.remoteAddress?.replace(/^::ffff:/, '') ?? '')
+}
