@@ -1,0 +1,58 @@
+import closeWithGrace from 'close-with-grace'
+import { Command } from 'commander'
+import type { CommandLine } from './command-line.ts'
+import { CommandFailure, EXIT } from './failure.ts'
+import { printLine } from './terminal.ts'
+
+interface ServeOptions {
+  host?: string
+  port?: string
+  data?: string
+  unsafeNoSandbox?: boolean
+}
+
+/** Running builds may end within this time after the first signal; a second signal ends at once. */
+const DRAIN_MS = 30_000
+
+/** `previewd serve`: the daemon. */
+export function serveCommand(line: CommandLine): Command {
+  return new Command('serve')
+    .description('run the server; SIGTERM and SIGINT drain it, a second one ends it at once')
+    .option('--host <address>', 'listen here (PREVIEWD_HOST, default 127.0.0.1)')
+    .option('--port <port>', 'listen on this port (PREVIEWD_PORT, default 4400)')
+    .option('--data <dir>', 'keep everything here (PREVIEWD_DATA, default /var/lib/previewd)')
+    .option('--unsafe-no-sandbox', 'run project code without isolation: only for projects that you trust')
+    .action(async (options: ServeOptions) => {
+      const daemon = await line.startDaemon(overrides(options)).catch((error: unknown) => {
+        throw new CommandFailure(EXIT.failed, explain(error), errorCode(error))
+      })
+      closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
+        if (err) line.terminal.err.write(`${err.stack ?? err.message}\n`)
+        await daemon.close()
+      })
+      printLine(line.terminal, `previewd listens on ${daemon.url}`)
+    })
+}
+
+function overrides({ host, port, data, unsafeNoSandbox }: ServeOptions): Record<string, string> {
+  return {
+    ...(host && { PREVIEWD_HOST: host }),
+    ...(port && { PREVIEWD_PORT: port }),
+    ...(data && { PREVIEWD_DATA: data }),
+    ...(unsafeNoSandbox && { PREVIEWD_UNSAFE_NO_SANDBOX: '1' }),
+  }
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+function explain(error: unknown): string {
+  const code = errorCode(error)
+  const message = error instanceof Error ? error.message : String(error)
+  if (code === 'EADDRINUSE')
+    return `The port is taken: stop what listens there, or choose another with --port. (${message})`
+  if (code === 'EACCES')
+    return `Not permitted: run as root, or choose a folder of yours with --data. (${message})`
+  return message
+}
