@@ -1,0 +1,140 @@
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, posix } from 'node:path'
+import { createArtifacts } from '../../src/artifact/artifacts.ts'
+import { BuildLogs } from '../../src/build/log.ts'
+import { type Config, resolveConfig } from '../../src/config.ts'
+import { createEnvironments } from '../../src/environment/environments.ts'
+import { createEventBus } from '../../src/events/bus.ts'
+import type { Artifacts } from '../../src/model/artifact.ts'
+import type { EventBus } from '../../src/model/event.ts'
+import type { ProjectStatus } from '../../src/model/status.ts'
+import { type BuildPipeline, createPipeline } from '../../src/pipeline/pipeline.ts'
+import { openStore, type Store } from '../../src/store/open-store.ts'
+import { createWorkers } from '../../src/worker/workers.ts'
+
+const WAIT_MS = 100_000
+
+/** All stages over a data directory of their own, without the HTTP around them. */
+export interface PipelineUnderTest extends AsyncDisposable {
+  dataDir: string
+  store: Store
+  artifacts: Artifacts
+  events: EventBus
+  pipeline: BuildPipeline
+  errors: unknown[]
+  /** Sends files and waits until their revision is built (or checked). */
+  push(
+    project: string,
+    files: Record<string, string | Buffer>,
+    wait?: 'built' | 'checked',
+  ): Promise<ProjectStatus>
+  /** Text of a file that is published. */
+  published(project: string, path: string): Promise<string>
+  /** Ends the stages and leaves the data directory. */
+  close(): Promise<void>
+}
+
+export interface UnderTestOptions {
+  dataDir?: string
+  config?: Partial<Config>
+  build?: Partial<Config['build']>
+}
+
+export async function makeDataDir(): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'previewd-pipeline-'))
+  // Workers have users of their own, which have to reach their files.
+  await chmod(dataDir, 0o711)
+  return dataDir
+}
+
+export async function openPipeline(options: UnderTestOptions = {}): Promise<PipelineUnderTest> {
+  const dataDir = options.dataDir ?? (await makeDataDir())
+  const base = resolveConfig({ PREVIEWD_DATA: dataDir, ...registryOfMachine() })
+  const config = { ...base, ...options.config, build: { ...base.build, concurrency: 2, ...options.build } }
+  const errors: unknown[] = []
+  const store = await openStore({ dataDir, limits: config.limits })
+  const workers = createWorkers({ dataDir, minimumTier: config.sandbox, slots: config.build.concurrency + 1 })
+  const environments = createEnvironments({
+    dataDir,
+    workers,
+    registry: config.registry,
+    locks: store.locks,
+    installTimeoutMs: config.build.installTimeoutMs,
+  })
+  const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
+  const events = createEventBus()
+  const pipeline = createPipeline({
+    ...store,
+    environments,
+    workers,
+    artifacts,
+    events,
+    logs: new BuildLogs({ dataDir, logBytes: config.build.logBytes }),
+    config,
+    urls: (project) => ({
+      preview: `http://${project}.localhost/`,
+      path: `http://localhost/preview/${project}/`,
+    }),
+    onError: (error) => errors.push(error),
+  })
+  const close = async () => {
+    await pipeline.drain(0)
+    await environments.close()
+    await workers.close()
+    artifacts.close()
+    await store.close()
+  }
+  return {
+    dataDir,
+    store,
+    artifacts,
+    events,
+    pipeline,
+    errors,
+    async push(project, files, wait = 'built') {
+      const { revision } = await pipeline.applyChanges(project, batchOf(files))
+      const reached = await pipeline.waitFor(project, revision, wait, WAIT_MS)
+      if (!reached) throw new Error(`${project} was not built in ${WAIT_MS} ms`)
+      return pipeline.status(project)
+    },
+    async published(project, path) {
+      const { published } = pipeline.status(project)
+      const artifact = await artifacts.open(project, published?.buildId ?? '')
+      return (await artifact.read(path)).toString('utf8')
+    },
+    close,
+    async [Symbol.asyncDispose]() {
+      await close()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
+
+function registryOfMachine(): Record<string, string> {
+  return Object.fromEntries(
+    ['PREVIEWD_REGISTRY', 'PREVIEWD_REGISTRY_TOKEN', 'PREVIEWD_SANDBOX'].flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
+}
+
+export function batchOf(files: Record<string, string | Buffer>) {
+  return {
+    files: Object.entries(files).map(([path, content]) => ({ path, content: Buffer.from(content) })),
+    deleted: [],
+  }
+}
+
+/** The files of a folder below test/fixtures, by path. */
+export async function fixture(name: string): Promise<Record<string, Buffer>> {
+  const folder = join(import.meta.dirname, '../fixtures', name)
+  const files: Record<string, Buffer> = {}
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue
+    const file = join(entry.parentPath, entry.name)
+    files[posix.normalize(file.slice(folder.length + 1))] = await readFile(file)
+  }
+  return files
+}
