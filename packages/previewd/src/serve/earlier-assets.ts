@@ -10,18 +10,18 @@ const MAX_BUILDS = 12
 
 /**
  * The file of an earlier build that a page opened before the newest publish still asks for: hashed assets stay for
- * a day after their build was superseded.
+ * a day after their build was superseded. `suffix` is what ids of variants have behind the build's.
  */
 export async function findEarlierAsset(
   path: string,
-  project: { id: string; published: string },
+  project: { id: string; published: string; suffix?: string },
   parts: { builds: Pick<Builds, 'list'>; artifacts: Pick<Artifacts, 'open'>; nowMs: number },
 ): Promise<{ artifact: Artifact; entry: FileEntry } | undefined> {
   if (!isHashedAsset(path)) return undefined
   const kept = parts.builds.list(project.id, { limit: MAX_BUILDS }).items
   for (const build of recentlySuperseded(kept, parts.nowMs)) {
     if (build.id === project.published) continue
-    const artifact = await openIfKept(parts.artifacts, build)
+    const artifact = await openIfKept(parts.artifacts, build, project.suffix)
     const entry = artifact?.files.get(path.slice(1))
     if (artifact !== undefined && entry !== undefined) return { artifact, entry }
   }
@@ -39,9 +39,13 @@ function* recentlySuperseded(builds: readonly Build[], nowMs: number): Generator
   }
 }
 
-async function openIfKept(artifacts: Pick<Artifacts, 'open'>, build: Build): Promise<Artifact | undefined> {
+async function openIfKept(
+  artifacts: Pick<Artifacts, 'open'>,
+  build: Build,
+  suffix = '',
+): Promise<Artifact | undefined> {
   try {
-    return await artifacts.open(build.project, build.id)
+    return await artifacts.open(build.project, build.id + suffix)
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'BUILD_NOT_FOUND') return undefined
     throw error

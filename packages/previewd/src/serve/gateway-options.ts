@@ -17,7 +17,7 @@ export interface GatewayOptions {
   artifacts: Pick<Artifacts, 'open'>
   grants: Pick<Grants, 'verify'>
   events: Pick<EventBus, 'listen'>
-  /** Rejecting is for projects that exist; the gateway asks for no others. */
+  /** Asked for projects that exist. Its `urls` are where navigations to a path are sent. */
   status(project: string): ProjectStatus
   /** Keyless loopback counts as an editor, for example. */
   isEditor(req: IncomingMessage): boolean
@@ -28,6 +28,8 @@ export interface GatewayOptions {
   pathMode: 'redirect' | 'sandboxed' | 'same-origin'
   /** Sources of `frame-ancestors`; any page may frame a preview where the list is empty. */
   frameAncestors: readonly string[]
+  /** Names of the API's host: path mode answers under no others, or a page could rebind its own name to this server. */
+  allowsHost?(host: string | undefined): boolean
   /** First path segments that are the API's own, e.g. `v1`. */
   apiPaths: readonly string[]
   logger: Logger

@@ -2,11 +2,18 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Encoding } from '../model/artifact.ts'
-import { sendMessage } from './answers.ts'
+import { sendMessage, sendRedirect } from './answers.ts'
 import type { GatewayOptions } from './gateway-options.ts'
+import { isNavigation } from './navigation.ts'
 import { acceptedEncodings } from './negotiate-encoding.ts'
-import { answerAtOrigin, type OriginParts } from './origin-preview.ts'
+import { answerAtOrigin } from './origin-preview.ts'
+import { answerAtPath, markedProject, type PathListener, type PathParts } from './path-mode/path-preview.ts'
+import { PathProfiles } from './path-mode/path-profiles.ts'
+import { RouterBases } from './path-mode/router-base.ts'
+import { MARKER } from './path-mode/shim.ts'
 import { type HostTarget, parseHost } from './preview-host.ts'
+import { NOTHING_HERE } from './refuse.ts'
+import { splitTarget } from './request-path.ts'
 import { SiteProfiles } from './site-profiles.ts'
 import { StatusStreams } from './status-stream.ts'
 
@@ -16,6 +23,8 @@ export interface Gateway {
   matches(req: IncomingMessage): boolean
   handle(req: IncomingMessage, res: ServerResponse): void
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Answers on the listener of its own that same-origin path mode has: `/preview/{id}/` and nothing else. */
+  handleOnPathListener(req: IncomingMessage, res: ServerResponse): void
   /** Ends the open status streams. */
   close(): void
 }
@@ -24,20 +33,24 @@ const KNOWN_ACCEPT_HEADERS = 200
 
 export function createGateway(options: GatewayOptions): Gateway {
   const accepts = new LRUCache<string, readonly Encoding[]>({ max: KNOWN_ACCEPT_HEADERS })
-  const parts: OriginParts = {
+  const parts: PathParts = {
     options,
     profiles: new SiteProfiles(options.frameAncestors),
+    pathProfiles: new PathProfiles(options.frameAncestors),
+    routerBases: new RouterBases(),
     streams: new StatusStreams((listener) => options.events.listen(listener)),
     accepted: (header) => acceptedOnce(accepts, header),
   }
   const targetOf = (req: IncomingMessage): HostTarget =>
     parseHost(req.headers.host ?? '', options.previewDomain())
+  const guard = (req: IncomingMessage, res: ServerResponse, answering: Promise<void>): void => {
+    answering.catch((error: unknown) => fail(req, res, error, options))
+  }
   return {
-    matches: (req) => targetOf(req).kind !== 'other',
-    handle: (req, res) => {
-      answer(req, res, targetOf(req), parts).catch((error: unknown) => fail(req, res, error, options))
-    },
+    matches: (req) => targetOf(req).kind !== 'other' || isPathRequest(req, options),
+    handle: (req, res) => guard(req, res, answer(req, res, targetOf(req), parts)),
     handleUpgrade: (_req, socket) => refuseUpgrade(socket),
+    handleOnPathListener: (req, res) => guard(req, res, answerBelowPath(req, res, 'own', parts)),
     close: () => parts.streams.close(),
   }
 }
@@ -46,11 +59,34 @@ async function answer(
   req: IncomingMessage,
   res: ServerResponse,
   target: HostTarget,
-  parts: OriginParts,
+  parts: PathParts,
 ): Promise<void> {
   if (target.kind === 'malformed') return sendMessage(req, res, BAD_HOST)
-  if (target.kind === 'misdirected' || target.kind === 'other') return sendMessage(req, res, MISDIRECTED)
+  if (target.kind === 'misdirected') return sendMessage(req, res, MISDIRECTED)
+  if (target.kind === 'other') return answerBelowPath(req, res, 'shared', parts)
   return answerAtOrigin(req, res, target, parts)
+}
+
+async function answerBelowPath(
+  req: IncomingMessage,
+  res: ServerResponse,
+  listener: PathListener,
+  parts: PathParts,
+): Promise<void> {
+  const { allowsHost } = parts.options
+  if (allowsHost !== undefined && !allowsHost(req.headers.host)) return sendMessage(req, res, MISDIRECTED)
+  if (req.url?.startsWith('/preview/')) return answerAtPath(req, res, listener, parts)
+  const marked = markedProject(req.url ?? '', MARKER)
+  return marked === undefined ? sendMessage(req, res, NOTHING_HERE) : sendRedirect(res, 307, marked.location)
+}
+
+/** Below `/preview/`, or an address that the client script of path mode made. */
+function isPathRequest(req: IncomingMessage, options: GatewayOptions): boolean {
+  const url = req.url ?? ''
+  if (url.startsWith('/preview/')) return true
+  if (options.pathMode !== 'sandboxed' || !url.includes(`${MARKER}=`)) return false
+  const [, segment = ''] = splitTarget(url).rawPath.split('/', 2)
+  return isNavigation(req) && !options.apiPaths.includes(segment) && markedProject(url, MARKER) !== undefined
 }
 
 function acceptedOnce(

@@ -49,9 +49,9 @@ async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> 
   const opened = await openPublished(visit, options)
   if (opened === undefined) {
     const status = statusSource(visit, options)()
-    return status === undefined
-      ? sendMessage(visit.req, visit.res, NO_PROJECT)
-      : sendWaitingPage(visit, status, options)
+    if (status === undefined) sendMessage(visit.req, visit.res, NO_PROJECT)
+    else sendWaitingPage(visit, status, options)
+    return
   }
   const isPrivate = visit.project.settings.visibility === 'private'
   await serveSite(visit, {

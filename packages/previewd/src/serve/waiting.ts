@@ -33,11 +33,15 @@ export function sendWaitingPage(
 }
 
 /** Answers the status address: an event stream for who asks for one, else the update as it is now. */
-export function sendStatus(visit: Visit, streams: StatusStreams, source: ViewerStatusSource): void {
+export function sendStatus(
+  visit: Visit,
+  streams: StatusStreams | undefined,
+  source: ViewerStatusSource,
+): void {
   const { req, res, project } = visit
   const current = (): string => JSON.stringify(toUpdate(source()))
   const wantsStream = req.method === 'GET' && req.headers.accept?.includes('text/event-stream') === true
-  if (wantsStream && streams.open(res, project.id, current)) return
+  if (wantsStream && streams?.open(res, project.id, current)) return
   const headers = { ...OWN_HEADERS, 'Content-Type': 'application/json; charset=utf-8' }
   sendOwn(req, res, wantsStream ? 503 : 200, wantsStream ? '{}' : current(), headers)
 }

@@ -1,0 +1,202 @@
+import { hash } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isHtml } from '../../lib/content-type.ts'
+import type { Artifact } from '../../model/artifact.ts'
+import type { FileEntry } from '../../model/files.ts'
+import { admit } from '../admit.ts'
+import { sendMessage, sendRedirect } from '../answers.ts'
+import { findEarlierAsset } from '../earlier-assets.ts'
+import { isNavigation } from '../navigation.ts'
+import { type OriginParts, openPublished } from '../origin-preview.ts'
+import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from '../refuse.ts'
+import { etagOf } from '../representation.ts'
+import { splitTarget } from '../request-path.ts'
+import { matchesEtag } from '../send-file.ts'
+import { serveSite } from '../site.ts'
+import type { ViewerStatus } from '../status-page/viewer-status.ts'
+import type { Visit } from '../visit.ts'
+import { STATUS_PATH, sendStatus, sendWaitingPage, statusSource } from '../waiting.ts'
+import { injectShim } from './inject-shim.ts'
+import type { PathProfileName, PathProfiles } from './path-profiles.ts'
+import type { RouterBases } from './router-base.ts'
+import { SHIM_VERSION, shimScript } from './shim.ts'
+
+export interface PathParts extends OriginParts {
+  pathProfiles: PathProfiles
+  routerBases: RouterBases
+}
+
+/** `own` is the listener that same-origin mode has for itself; `shared` is the API's. */
+export type PathListener = 'shared' | 'own'
+
+/** Answers below `/preview/{id}`, in the mode that the operator chose. */
+export async function answerAtPath(
+  req: IncomingMessage,
+  res: ServerResponse,
+  listener: PathListener,
+  parts: PathParts,
+): Promise<void> {
+  const { options } = parts
+  const { rawPath, query } = splitTarget(req.url ?? '')
+  const [, , id = ''] = rawPath.split('/', 3)
+  const project = options.projects.get(id)
+  if (project === undefined) return sendMessage(req, res, NO_PROJECT)
+  const prefix = `/preview/${id}`
+  if (rawPath === prefix) return sendRedirect(res, 308, `${prefix}/${query}`)
+  const preflight = req.method === 'OPTIONS' && options.pathMode === 'sandboxed'
+  if (preflight) return sendPreflight(res)
+  const path = refuseUnfit(req, res, rawPath.slice(prefix.length))
+  if (path === undefined) return
+  const elsewhere = listener === 'shared' && options.pathMode !== 'sandboxed' && isNavigation(req)
+  if (elsewhere) return redirectToPreview(res, id, `${rawPath.slice(prefix.length + 1)}${query}`, parts)
+  const admitted = admit(req, res, project, { rawPath, query }, options)
+  if (admitted === undefined) return
+  const visit: Visit = { req, res, project, path, prefix, editor: admitted.editor }
+  if (listener === 'own') return answerVariant(visit, 'same-origin', parts)
+  return options.pathMode === 'sandboxed'
+    ? answerVariant(visit, 'sandboxed', parts)
+    : answerInPlace(visit, parts)
+}
+
+/** Browsers see previews at the origin that is made for them, whatever address they came by. */
+function redirectToPreview(res: ServerResponse, id: string, rest: string, parts: PathParts): void {
+  const { urls } = parts.options.status(id)
+  const base = parts.options.pathMode === 'same-origin' ? urls.path : urls.preview
+  sendRedirect(res, 307, `${base.endsWith('/') ? base : `${base}/`}${rest}`, {
+    Vary: 'Sec-Fetch-Mode, Accept',
+  })
+}
+
+/** For clients that are no pages: the published files as they are, which no browser would run. */
+async function answerInPlace(visit: Visit, parts: PathParts): Promise<void> {
+  if (visit.path === STATUS_PATH) return answerWaiting(visit, parts)
+  if (visit.path.startsWith('/.previewd/')) return sendMessage(visit.req, visit.res, NOTHING_HERE)
+  const artifact = await openPublished(visit, parts.options)
+  if (artifact === undefined) return answerWaiting(visit, parts)
+  await serveSite(visit, {
+    artifact,
+    representations: parts.pathProfiles.of('in-place', visit.project.settings.visibility === 'private'),
+    accepted: parts.accepted(visit.req.headers['accept-encoding']),
+  })
+}
+
+async function answerVariant(visit: Visit, name: PathProfileName, parts: PathParts): Promise<void> {
+  const { req, res, project, path } = visit
+  const isPrivate = project.settings.visibility === 'private'
+  // An opaque origin has no cookies, so that the page's own scripts could not be told from a stranger's requests.
+  if (isPrivate && name === 'sandboxed') return sendMessage(req, res, PRIVATE_NEEDS_ORIGIN)
+  if (path.startsWith('/.previewd/') && path !== STATUS_PATH) return sendMessage(req, res, NOTHING_HERE)
+  if (project.published === undefined) return answerWaiting(visit, parts)
+  const { buildId } = project.published
+  const variant = await parts.options.variant(project.id, buildId)
+  if (variant === 'failed') return sendMessage(req, res, VARIANT_FAILED)
+  if (variant === 'building') return answerWaiting(visit, parts, { state: 'building', ready: false })
+  if (path === STATUS_PATH) return answerWaiting(visit, parts, { state: 'ready', ready: true })
+  const suffix = variant.buildId.startsWith(buildId) ? variant.buildId.slice(buildId.length) : ''
+  await serveSite(visit, {
+    artifact: variant,
+    representations: parts.pathProfiles.of(name, isPrivate),
+    accepted: parts.accepted(req.headers['accept-encoding']),
+    sendPage: (entry, status) =>
+      sendPage(visit, { artifact: variant, entry, status, name, isPrivate }, parts),
+    findElsewhere: (missing) =>
+      findEarlierAsset(
+        missing,
+        { id: project.id, published: buildId, suffix },
+        { ...parts.options, nowMs: parts.options.now?.() ?? Date.now() },
+      ),
+  })
+}
+
+interface PageToSend {
+  artifact: Artifact
+  entry: FileEntry
+  status: 200 | 404
+  name: PathProfileName
+  isPrivate: boolean
+}
+
+/** Sends a page with the client script in it; false for files that are no pages. */
+async function sendPage(visit: Visit, page: PageToSend, parts: PathParts): Promise<boolean> {
+  const { req, res, project, prefix } = visit
+  if (!isHtml(page.entry.path)) return false
+  const html = (await page.artifact.read(page.entry.path)).toString()
+  const router = await parts.routerBases.hidesPrefix(page.artifact, html, prefix)
+  const storage = page.name === 'sandboxed'
+  const script = shimScript({ project: project.id, prefix, storage, router })
+  const etag = etagOf(page.entry, `-${SHIM_VERSION}${hash('sha1', script, 'base64url').slice(0, 6)}`)
+  const { headers } = parts.pathProfiles
+    .of(page.name, page.isPrivate)
+    .choose(page.artifact, page.entry, ['identity'])
+  if (page.status === 200 && matchesEtag(req.headers['if-none-match'], etag)) {
+    res.writeHead(304, ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Sec-Fetch-Mode']).end()
+    return true
+  }
+  const body = Buffer.from(injectShim(html, script))
+  res.writeHead(page.status, [...withEtag(headers, etag), 'Content-Length', String(body.length)])
+  res.end(req.method === 'HEAD' ? undefined : body)
+  return true
+}
+
+/** The file's own headers, for a body that is not the file any more. */
+function withEtag(headers: readonly string[], etag: string): string[] {
+  const changed: string[] = []
+  for (let at = 0; at + 1 < headers.length; at += 2) {
+    const name = headers[at] ?? ''
+    if (name !== 'Accept-Ranges') changed.push(name, name === 'ETag' ? etag : (headers[at + 1] ?? ''))
+  }
+  return changed
+}
+
+function answerWaiting(visit: Visit, parts: PathParts, known?: Pick<ViewerStatus, 'state' | 'ready'>): void {
+  const { options, streams } = parts
+  const source = statusSource(visit, options)
+  const status = (): ViewerStatus | undefined => {
+    const now = source()
+    return now === undefined ? undefined : { ...now, ...known }
+  }
+  // Only polling asks for the variant each time; a stream would not learn when it is there.
+  if (visit.path === STATUS_PATH) return sendStatus(visit, known === undefined ? streams : undefined, status)
+  const now = status()
+  if (now === undefined) sendMessage(visit.req, visit.res, NO_PROJECT)
+  else sendWaitingPage(visit, now, options)
+}
+
+function sendPreflight(res: ServerResponse): void {
+  res.writeHead(204, {
+    'Access-Control-Allow-Origin': '*',
+    'Access-Control-Allow-Methods': 'GET, HEAD',
+    'Access-Control-Allow-Headers': '*',
+    'Access-Control-Max-Age': '600',
+  })
+  res.end()
+}
+
+/**
+ * Answers a navigation to an address that the client script made: the app's own path, with a marker that names the
+ * project. It leads to the same page below the prefix. Undefined where the request is none of these.
+ */
+export function markedProject(
+  url: string,
+  marker: string,
+): { project: string; location: string } | undefined {
+  const { rawPath, query } = splitTarget(url)
+  if (!query.includes(`${marker}=`)) return undefined
+  const pairs = query.slice(1).split('&')
+  const project = pairs.find((pair) => pair.startsWith(`${marker}=`))?.slice(marker.length + 1)
+  if (project === undefined || !/^[a-z0-9-]{1,40}$/.test(project)) return undefined
+  const rest = pairs.filter((pair) => !pair.startsWith(`${marker}=`)).join('&')
+  return { project, location: `/preview/${project}${rawPath}${rest === '' ? '' : `?${rest}`}` }
+}
+
+const PRIVATE_NEEDS_ORIGIN = {
+  status: 403,
+  heading: 'This private preview needs an address of its own',
+  text: 'Private previews are shown below a name of their own only. Whoever runs this server can set up a preview domain.',
+}
+
+const VARIANT_FAILED = {
+  status: 503,
+  heading: 'The preview could not be built for this address',
+  text: 'Its build for a path of this server failed. The build log says why.',
+}
