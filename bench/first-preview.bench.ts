@@ -1,0 +1,56 @@
+import { openPage } from '../packages/previewd/test/e2e/browser.ts'
+import { type Context, pushBuilt } from './context.ts'
+import { byTurns, median, type Row, timed, toRow } from './row.ts'
+import { edit } from './subject.ts'
+
+/**
+ * A project that nobody has seen, with dependencies that the machine knows: from the first byte of the POST to its
+ * text in Chromium, beside `pnpm install --offline`, `vite` and the same page. Gives also the row of the install
+ * alone, which both sides do on the way.
+ */
+export async function firstPreviewBench({ runs, client, browser, projects }: Context): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const { subject, plain } of projects) {
+    const installs: Row['samples'] = { previewd: [], plain: [] }
+    const builds: number[] = []
+    const samples = await byTurns(runs, {
+      plain: async (run) => {
+        plain.removeModules()
+        plain.write(edit(subject, `first plain ${run}`))
+        return timed(async () => {
+          const installMs = await timed(() => plain.install())
+          if (run > 0) installs.plain.push(installMs)
+          await using server = await plain.serve()
+          await using _page = await openPage(browser, server.url, { text: subject.text })
+        })
+      },
+      previewd: (run) => {
+        const id = `first-${subject.name}-${run}`
+        const files = { ...subject.files, ...edit(subject, id) }
+        return timed(async () => {
+          const { status } = await pushBuilt(client, id, files)
+          if (run > 0) installs.previewd.push(status.timings.installMs ?? Number.NaN)
+          if (run > 0) builds.push(status.timings.buildMs ?? Number.NaN)
+          await using _page = await openPage(browser, client.previewUrl(id), { text: subject.text })
+        })
+      },
+    })
+    rows.push(
+      toRow({
+        name: `first preview, dependencies known, ${subject.title}: POST to rendered`,
+        unit: 'ms',
+        beside: 'pnpm install --offline, vite, the same page',
+        samples,
+        goal: { ratio: 0.6, means: 'at most' },
+        notes: [`of which the build: ${median(builds).toFixed(0)} ms`],
+      }),
+      toRow({
+        name: `install of a known environment, ${subject.title}`,
+        unit: 'ms',
+        beside: 'pnpm install --offline --frozen-lockfile',
+        samples: installs,
+      }),
+    )
+  }
+  return rows
+}

@@ -1,0 +1,40 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Context, pushBuilt } from './context.ts'
+import { edit } from './subject.ts'
+
+/**
+ * Every program that the server starts while it makes the first preview of a project whose dependencies it knows, as
+ * strace sees it. The claim: none of them installs.
+ */
+export async function programsOfKnownEnvironment(
+  context: Context,
+): Promise<{ programs: string[]; installers: number }> {
+  const { client, daemonPid, folder, projects } = context
+  const subject = projects[0]?.subject
+  if (subject === undefined) return { programs: [], installers: 0 }
+  const output = join(folder, 'execve.txt')
+  const strace = spawn('strace', ['-f', '-qq', '-e', 'trace=execve', '-o', output, '-p', String(daemonPid)], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const ended = once(strace, 'close')
+  await attached(daemonPid)
+  await pushBuilt(client, 'traced', { ...subject.files, ...edit(subject, 'traced') })
+  strace.kill('SIGINT')
+  await ended
+  const lines = readFileSync(output, 'utf8').split('\n')
+  const programs = lines.flatMap((line) => / = 0$/.exec(line) && (/execve\("([^"]+)"/.exec(line)?.[1] ?? []))
+  const names = programs.filter((program) => program !== null)
+  return { programs: names, installers: names.filter((name) => /pnpm/.test(name)).length }
+}
+
+/** Resolves when the kernel says that a tracer has the process. */
+async function attached(pid: number): Promise<void> {
+  for (let tries = 0; tries < 500; tries++) {
+    if (!/^TracerPid:\s+0$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  throw new Error('strace could not attach to the server')
+}
