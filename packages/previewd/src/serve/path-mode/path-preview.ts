@@ -156,9 +156,10 @@ function answerWaiting(visit: Visit, parts: PathParts, known?: Pick<ViewerStatus
     return now === undefined ? undefined : { ...now, ...known }
   }
   // Only polling asks for the variant each time; a stream would not learn when it is there.
-  if (visit.path === STATUS_PATH) return sendStatus(visit, known === undefined ? streams : undefined, status)
+  const statusStreams = known === undefined ? streams : undefined
   const now = status()
-  if (now === undefined) sendMessage(visit.req, visit.res, NO_PROJECT)
+  if (visit.path === STATUS_PATH) sendStatus(visit, statusStreams, status)
+  else if (now === undefined) sendMessage(visit.req, visit.res, NO_PROJECT)
   else sendWaitingPage(visit, now, options)
 }
 
