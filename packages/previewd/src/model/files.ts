@@ -27,9 +27,15 @@ export interface FileChange {
 }
 
 /** A file that a client sends: in memory, or spooled to a temporary file while its body streamed in. */
-export type IncomingFile =
-  | { path: string; content: Buffer }
-  | { path: string; spooled: { file: string; size: number; sha256: string } }
+export type IncomingFile = { path: string; content: Buffer } | { path: string; spooled: SpooledContent }
+
+/** Bytes [offset, offset + size) of a temporary file, which many share. */
+export interface SpooledContent {
+  file: string
+  offset: number
+  size: number
+  sha256: string
+}
 
 /** A validated batch of changes: applied whole or not at all. */
 export interface ChangeBatch {

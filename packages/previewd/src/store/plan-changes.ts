@@ -40,7 +40,12 @@ function toAddition(file: IncomingFile): Addition {
     return { path, size: content.length, sha256: hash('sha256', content), content }
   }
   const { path, spooled } = file
-  return { path, size: spooled.size, sha256: spooled.sha256, content: { file: spooled.file } }
+  return {
+    path,
+    size: spooled.size,
+    sha256: spooled.sha256,
+    content: { file: spooled.file, offset: spooled.offset },
+  }
 }
 
 /**

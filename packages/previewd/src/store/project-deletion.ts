@@ -1,10 +1,10 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { KeyedQueue } from '../lib/keyed-queue.ts'
+import { withStorageErrors } from '../model/storage-error.ts'
 import type { OpenPacks } from './open-packs.ts'
 import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
-import { withStorageErrors } from '../model/storage-error.ts'
 
 export interface ProjectDeletionParts {
   paths: ProjectPaths

@@ -6,6 +6,7 @@ import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import { type Addition, PackFile } from '../lib/pack/pack-file.ts'
 import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from '../model/files.ts'
 import { checkProjectId } from '../model/project-id.ts'
+import { withStorageErrors } from '../model/storage-error.ts'
 import type { Files } from '../model/store.ts'
 import type { OpenPacks } from './open-packs.ts'
 import { PackSnapshot } from './pack-snapshot.ts'
@@ -13,7 +14,6 @@ import { type ChangePlan, type FileLimits, planChanges, toAdditions } from './pl
 import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
 import type { RunJournal } from './run-journal.ts'
-import { withStorageErrors } from '../model/storage-error.ts'
 
 /** Syncs that may wait for the disk at once: each takes a thread of the pool that reads need as well. */
 const COMMITS_AT_ONCE = 2

@@ -9,12 +9,12 @@ import { SequentialWriter } from './sequential-writer.ts'
 
 const CHUNK_BYTES = 1024 * 1024
 
-/** One file to be added: its content in memory, or the name of a file that holds it. The hash is relied on. */
+/** One file to be added: its content in memory, or the place in a file that holds it. The hash is relied on. */
 export interface Addition {
   path: string
   size: number
   sha256: string
-  content: Buffer | { file: string }
+  content: Buffer | { file: string; offset: number }
 }
 
 export interface ByteRange {
@@ -210,17 +210,15 @@ export class PackFile {
     const known = new Map<string, number>()
     for (const entry of this.#commit.index.values()) known.set(entry.sha256, entry.offset)
     const added = new Map<string, PackEntry>()
-    for (const { path, size, sha256, content } of additions) {
-      let offset = known.get(sha256)
-      if (offset === undefined) {
-        offset = writer.offset
+    try {
+      for (const addition of additions) {
+        const { path, size, sha256 } = addition
+        const offset = known.get(sha256) ?? (await writeAddition(writer, addition))
         known.set(sha256, offset)
-        if (Buffer.isBuffer(content)) await writer.write(content)
-        else await writer.writeFile(content.file, size)
-        if (writer.offset !== offset + size)
-          throw new Error(`The content of ${path} is not ${size} bytes long.`)
+        added.set(path, new PackEntry(path, size, sha256, offset))
       }
-      added.set(path, new PackEntry(path, size, sha256, offset))
+    } finally {
+      await writer.closeSource()
     }
     return added
   }
@@ -233,6 +231,15 @@ export class PackFile {
     this.#commit = commit
     await this.#file.truncate(commit.end).catch(() => undefined)
   }
+}
+
+/** Answers with where the content begins in the pack. */
+async function writeAddition(writer: SequentialWriter, { path, size, content }: Addition): Promise<number> {
+  const { offset } = writer
+  if (Buffer.isBuffer(content)) await writer.write(content)
+  else await writer.copyFrom(content, size)
+  if (writer.offset !== offset + size) throw new Error(`The content of ${path} is not ${size} bytes long.`)
+  return offset
 }
 
 function emptyCommit(): Commit {

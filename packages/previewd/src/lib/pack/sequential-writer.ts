@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { writeFully } from '../file-io.ts'
+import { readFully, writeFully } from '../file-io.ts'
 
 const BUFFER_BYTES = 1024 * 1024
 
@@ -9,6 +9,7 @@ export class SequentialWriter {
   #written: number
   #pending: Buffer[] = []
   #pendingBytes = 0
+  #source: { name: string; file: FileHandle } | undefined
 
   constructor(file: FileHandle, offset: number) {
     this.#file = file
@@ -26,24 +27,22 @@ export class SequentialWriter {
     if (this.#pendingBytes >= BUFFER_BYTES) await this.flush()
   }
 
-  /** Appends `sizeBytes` bytes of a file; rejects where it has another size. */
-  async writeFile(path: string, sizeBytes: number): Promise<void> {
-    const source = await open(path, 'r')
-    try {
-      let done = 0
-      for (;;) {
-        const chunk = Buffer.allocUnsafe(BUFFER_BYTES)
-        const { bytesRead } = await source.read(chunk, 0, BUFFER_BYTES, done)
-        done += bytesRead
-        if (done > sizeBytes || (bytesRead === 0 && done < sizeBytes)) {
-          throw new Error(`A file to be packed is not ${sizeBytes} bytes long.`)
-        }
-        if (bytesRead === 0) return
-        await this.write(chunk.subarray(0, bytesRead))
-      }
-    } finally {
-      await source.close()
+  /** Appends bytes of another file, which stays open until one of another name is copied from. */
+  async copyFrom(source: { file: string; offset: number }, sizeBytes: number): Promise<void> {
+    if (this.#source?.name !== source.file) {
+      await this.closeSource()
+      this.#source = { name: source.file, file: await open(source.file, 'r') }
     }
+    for (let done = 0; done < sizeBytes; done += BUFFER_BYTES) {
+      const length = Math.min(BUFFER_BYTES, sizeBytes - done)
+      await this.write(await readFully(this.#source.file, source.offset + done, length))
+    }
+  }
+
+  async closeSource(): Promise<void> {
+    const source = this.#source
+    this.#source = undefined
+    await source?.file.close()
   }
 
   async flush(): Promise<void> {

@@ -146,9 +146,14 @@ describe('a pack', () => {
     const pack = await packOf(['a', 'one'])
     const file = join(directory, 'spooled')
     await writeFile(file, '12345')
-    for (const size of [4, 6]) {
-      const bad: Addition = { path: 'b', size, sha256: '00'.repeat(32), content: { file } }
-      await expect(pack.append(2, [addition('c', 'c'), bad], new Set())).rejects.toThrow('bytes long')
+    const sources = [
+      Buffer.from('12345'),
+      { file, offset: 0 },
+      { file: join(directory, 'missing'), offset: 0 },
+    ]
+    for (const content of sources) {
+      const bad: Addition = { path: 'b', size: 6, sha256: '00'.repeat(32), content }
+      await expect(pack.append(2, [addition('c', 'c'), bad], new Set())).rejects.toThrow()
       expect(await contents(pack)).toEqual({ a: 'one' })
       expect((await stat(path)).size).toBe(pack.sizeBytes)
     }
