@@ -4,7 +4,7 @@ export const STYLE = `
 @media(prefers-color-scheme:dark){:root{--paper:#131416;--card:#1b1d20;--ink:#ecebe8;--soft:#9b978f;--line:#2d3034;--accent:#8c9eff;--good:#5cc894;--bad:#ff8a80;--bad-soft:#261a19;--mark:#4d2320;--glow:#8c9eff24}}
 *{box-sizing:border-box}
 html{height:100%}
-body{margin:0;min-height:100%;display:grid;place-items:center;padding:clamp(20px,5vw,56px);background:radial-gradient(60rem 28rem at 50% -8rem,var(--glow),transparent) no-repeat var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;-webkit-font-smoothing:antialiased}
+body{margin:0;min-height:100%;display:grid;grid-template-columns:minmax(0,1fr);place-items:center;padding:clamp(20px,5vw,56px);background:radial-gradient(60rem 28rem at 50% -8rem,var(--glow),transparent) no-repeat var(--paper);color:var(--ink);font:16px/1.55 ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",sans-serif;-webkit-font-smoothing:antialiased}
 main{width:100%;max-width:30rem}
 main.wide{max-width:46rem}
 .name{display:inline-block;margin:0 0 14px;padding:2px 10px;border:1px solid var(--line);border-radius:99px;background:var(--card);color:var(--soft);font:500 13px/1.6 ui-monospace,"SF Mono",Menlo,Consolas,monospace;max-width:100%;overflow-wrap:anywhere}

@@ -85,7 +85,8 @@ function progressHtml(progress: InstallProgress | undefined): string {
 }
 
 function problemsHtml(status: ViewerStatus): string {
-  if (status.problems.length === 0) return '<p class="foot">Its editors can see what went wrong.</p>'
+  if (!status.editor) return '<p class="foot">Its editors can see what went wrong.</p>'
+  if (status.problems.length === 0) return '<p class="foot">The build log says what went wrong.</p>'
   const more = status.moreProblems === 0 ? '' : `<p class="foot">And ${status.moreProblems} more.</p>`
   return status.problems.map(problemHtml).join('') + more
 }
@@ -103,10 +104,12 @@ function problemHtml(problem: ViewerProblem): string {
   return `<section class="problem"><header>${where}${what}</header>${frame}${hint}</section>`
 }
 
-/** Lines that compilers point at begin with `>`. */
+/** The line that compilers point at begins with `>`, or has a row of `^` below it. */
+const POINTED_AT = /^\s*>|^[\s|]*\^[\s^~]*$/
+
 function frameHtml(frame: string): string {
   const lines = frame.replace(/\s+$/, '').split('\n')
   return lines
-    .map((line) => `<span${/^\s*>/.test(line) ? ' class="hit"' : ''}>${escapeHtml(line)}</span>`)
+    .map((line) => `<span${POINTED_AT.test(line) ? ' class="hit"' : ''}>${escapeHtml(line)}</span>`)
     .join('')
 }

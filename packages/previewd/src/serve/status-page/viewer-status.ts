@@ -1,4 +1,4 @@
-import { stripVTControlCharacters } from 'node:util'
+import { toPlainText } from '../../lib/plain-text.ts'
 import type { Build } from '../../model/build.ts'
 import type { Diagnostic } from '../../model/diagnostic.ts'
 import type { InstallProgress } from '../../model/environment.ts'
@@ -15,7 +15,9 @@ export interface ViewerStatus {
   /** There is a build to show now. */
   ready: boolean
   progress: InstallProgress | undefined
-  /** What went wrong, worst first; empty for those who are not editors. */
+  /** This viewer may see what went wrong. */
+  editor: boolean
+  /** What went wrong, root cause first; empty for those who are not editors. */
   problems: ViewerProblem[]
   /** Problems that are not listed because there are too many. */
   moreProblems: number
@@ -38,6 +40,7 @@ export function toViewerStatus(status: ProjectStatus, editor: boolean): ViewerSt
     revision: status.revision,
     ready: status.published !== null,
     progress: status.state === 'installing' ? status.progress : undefined,
+    editor,
     ...toProblems(editor && status.state === 'error' ? status.diagnostics : []),
   }
 }
@@ -51,6 +54,7 @@ export function toBuildViewerStatus(build: Build, editor: boolean): ViewerStatus
     revision: build.revision,
     ready: state === 'ready',
     progress: undefined,
+    editor,
     ...toProblems(editor && state === 'error' ? build.diagnostics : []),
   }
 }
@@ -83,5 +87,5 @@ function toProblem(diagnostic: Diagnostic): ViewerProblem {
 }
 
 function plain(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : stripVTControlCharacters(text).slice(0, MAX_TEXT_LENGTH)
+  return text === undefined ? undefined : toPlainText(text).slice(0, MAX_TEXT_LENGTH)
 }
