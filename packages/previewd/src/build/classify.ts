@@ -1,12 +1,12 @@
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
-import type { Diagnostic } from '../model/diagnostic.ts'
 import { missingIndex } from './detect.ts'
 import { nearNames } from './near-name.ts'
+import type { Found } from './refine.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
 /** What the kind of a problem adds to its diagnostic. */
-export type Kind = Pick<Diagnostic, 'code' | 'hint' | 'message' | 'file'>
+export type Kind = Pick<Found, 'code' | 'hint' | 'message' | 'file' | 'findImport' | 'findInvalidJson'>
 
 /** The names in these patterns are the import and, where it is said, the file that imports. */
 const UNRESOLVED = [
@@ -21,7 +21,7 @@ const UNRESOLVED = [
   /Could not load (?<name>\/app\/\S{1,1000}) \(imported by (?<from>[^)\n]{1,1000})\)/,
 ]
 const SYNTAX =
-  /PARSE_ERROR|Transform failed|Unexpected |Expected |Unterminated|Unclosed|Unknown word|invalid JSON|trailing comma|CssSyntaxError|SyntaxError|Missing semicolon|end sign was not found|Element is missing end tag|closing tag|js_parse_error/
+  /PARSE_ERROR|Transform failed|Unexpected |\bexpected\b|Expected |Unterminated|Unclosed|Unknown word|invalid JSON|trailing comma|CssSyntaxError|SyntaxError|Missing semicolon|end sign was not found|Element is missing end tag|closing tag|js_parse_error/
 
 /** Recognises what kind of problem a tool's message is, and what would mend it. */
 export function classify(message: string, signs: string, file: string | undefined, place: SourcePlace): Kind {
@@ -44,22 +44,38 @@ export function classify(message: string, signs: string, file: string | undefine
     return { ...plain, code: 'OUTPUT_TOO_LARGE', hint: 'the build wrote more than its limit' }
   if (/heap out of memory|ERR_WORKER_OUT_OF_MEMORY/.test(message))
     return { ...plain, code: 'BUILD_OUT_OF_MEMORY' }
-  if (SYNTAX.test(`${signs} ${message}`)) return { ...plain, code: 'SYNTAX_ERROR' }
+  if (message.startsWith('The build ended its process')) return { ...plain, code: 'BUILD_EXITED' }
+  if (SYNTAX.test(`${signs} ${message}`)) {
+    const ofJson = signs.includes('vite-json') && file === undefined
+    return { ...plain, code: 'SYNTAX_ERROR', ...(ofJson && { findInvalidJson: true }) }
+  }
   return plain
 }
 
 function unresolved(name: string, from: string | undefined, plain: Kind, place: SourcePlace): Kind {
   const importer = plain.file ?? (from === undefined ? undefined : projectPath(from, place))
-  const said = { ...plain, ...(importer !== undefined && { file: importer }) }
+  const said = { ...plain, findImport: name, ...(importer !== undefined && { file: importer }) }
   if (isPackageName(name)) return missingPackage(name, said)
   const wanted = wantedPath(name, importer, place)
   const near = nearNames(wanted, place.files)
+  const by = importer ? `, imported by ${importer}` : ''
+  const alias = /^[@~#][\w-]*(?=\/)|^#/.exec(name)?.[0]
+  if (alias && near[0]?.startsWith(`${wanted}.`)) {
+    const hint = `${near[0]} exists: set the alias "${alias}" in resolve.alias of the Vite config`
+    return { ...said, code: 'UNRESOLVED_ALIAS', message: `"${name}" could not be resolved${by}.`, hint }
+  }
   return {
     ...said,
     code: 'MISSING_FILE',
-    message: `"${name}" does not exist${importer ? `, imported by ${importer}` : ''}.`,
-    hint: near.length > 0 ? `did you mean ${near.join(' or ')}? Upper and lower case count` : `add ${wanted}`,
+    message: `"${name}" does not exist${by}.`,
+    hint: hintFor(wanted, near),
   }
+}
+
+function hintFor(wanted: string, near: string[]): string {
+  if (near.length === 0) return `add ${wanted}`
+  const byCase = near[0]?.toLowerCase().startsWith(wanted.toLowerCase())
+  return `did you mean ${near.join(' or ')}?${byCase ? ' Upper and lower case count' : ''}`
 }
 
 function missingPackage(name: string, said: Kind): Kind {
@@ -75,7 +91,7 @@ function missingPackage(name: string, said: Kind): Kind {
   return {
     ...said,
     code: 'MISSING_PACKAGE',
-    message: `The package "${packageName}" is not installed${said.file ? `, imported by ${said.file}` : ''}.`,
+    message: `The package "${packageName}"${said.file ? `, imported by ${said.file},` : ''} is not installed.`,
     hint: `add "${packageName}" to dependencies`,
   }
 }
@@ -93,9 +109,9 @@ function isPackageName(name: string): boolean {
 
 /** Where a file that an import names would be, below the project's files. */
 function wantedPath(name: string, importer: string | undefined, place: SourcePlace): string {
-  const bare = name.replace(/[?#].*$/, '')
+  const bare = name.replace(/(?<=.)[?#].*$/, '')
   if (bare.startsWith('/app/')) return posix.normalize(bare.slice('/app/'.length))
   if (bare.startsWith('.')) return posix.join(importer ? posix.dirname(importer) : place.root, bare)
-  const aliased = bare.replace(/^(?:[@~#]\/|#)/, 'src/')
+  const aliased = bare.replace(/^\//, '').replace(/^(?:[@~#]\/|#)/, 'src/')
   return posix.join(place.root, aliased)
 }

@@ -138,7 +138,7 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   } catch (error) {
     if (options.signal.aborted) return unsuccessful(options, 'canceled', [])
     if (!(error instanceof WorkerError)) throw error
-    return unsuccessful(options, 'failed', [fromWorkerError(error, folders.map(inProject).join(', '))])
+    return unsuccessful(options, 'failed', [fromWorkerError(error, folders.map(inProject).join(' or '))])
   }
 }
 

@@ -1,5 +1,5 @@
 import { appendFile, type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { LogLine } from '../model/worker.ts'
 import { cutText } from './cut-text.ts'
@@ -8,6 +8,8 @@ import { cutText } from './cut-text.ts'
 export type StampedLine = LogLine & { at: string }
 
 const MAX_LINE_BYTES = 8 * 1024
+/** What a line costs besides its text; empty lines would be without a bound otherwise. */
+const LINE_OVERHEAD_BYTES = 64
 const WRITE_AFTER_MS = 100
 
 /** The log of a build that runs: the newest lines up to a size in memory, and all of them on their way to a file. */
@@ -39,8 +41,8 @@ export class LiveLog {
     const stamped = { at: new Date().toISOString(), stream: line.stream, text }
     if (this.#closed) return stamped
     this.#lines.push(stamped)
-    this.#bytes += text.length
-    while (this.#bytes > this.#maxBytes && this.#lines.length > 1) this.#drop()
+    this.#bytes += text.length + LINE_OVERHEAD_BYTES
+    if (this.#bytes > this.#maxBytes) this.#dropOldest()
     this.#unwritten += `${JSON.stringify(stamped)}\n`
     this.#timer ??= setTimeout(() => this.#write(), WRITE_AFTER_MS).unref()
     this.#changed.resolve()
@@ -75,9 +77,15 @@ export class LiveLog {
     await this.#writing
   }
 
-  #drop(): void {
-    this.#bytes -= this.#lines.shift()?.text.length ?? 0
-    this.#dropped++
+  /** A quarter at once: taking single lines off the front of a long list costs its length each time. */
+  #dropOldest(): void {
+    let count = 0
+    while (this.#bytes > this.#maxBytes * 0.75 && count < this.#lines.length - 1) {
+      this.#bytes -= (this.#lines[count]?.text.length ?? 0) + LINE_OVERHEAD_BYTES
+      count++
+    }
+    this.#lines.splice(0, count)
+    this.#dropped += count
   }
 
   #write(): void {
@@ -93,13 +101,14 @@ export class LiveLog {
 
   async #append(text: string): Promise<void> {
     this.#writtenBytes += text.length
-    await mkdir(join(this.#file, '..'), { recursive: true })
+    await mkdir(dirname(this.#file), { recursive: true })
     await appendFile(this.#file, text, { mode: 0o600 })
   }
 
   async #rewrite(): Promise<void> {
     const text = this.#lines.map((line) => `${JSON.stringify(line)}\n`).join('')
     this.#writtenBytes = text.length
+    await mkdir(dirname(this.#file), { recursive: true })
     await replaceFile(this.#file, text)
   }
 }

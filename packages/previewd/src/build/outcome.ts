@@ -47,7 +47,7 @@ function ending({ exitCode, signal }: { exitCode: number | null; signal?: string
 export function fromWorkerError(error: WorkerError, outputDir: string): Diagnostic {
   switch (error.reason) {
     case 'missing_output':
-      return ended('OUTPUT_MISSING', `The build made no folder ${outputDir}.`, {
+      return ended('OUTPUT_MISSING', `The build wrote no files to ${outputDir}.`, {
         hint: 'set outputDir to the folder that the build writes',
       })
     case 'too_many_files':

@@ -3,8 +3,10 @@ import type { Diagnostic, DiagnosticOrigin } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
 import { cutText } from './cut-text.ts'
 import { makeFrame } from './frame.ts'
+import { locate } from './locate.ts'
 
 export const MAX_DIAGNOSTICS = 50
+const MAX_FOUND = 10 * MAX_DIAGNOSTICS
 const MAX_MESSAGE_BYTES = 4096
 const MAX_FRAME_BYTES = 2048
 const MAX_SOURCE_BYTES = 1024 * 1024
@@ -13,19 +15,27 @@ const MAX_FIELD_BYTES = 1024
 /** What broke first breaks the rest: an install before a config, a config before a build, a build before types. */
 const ORDER: DiagnosticOrigin[] = ['install', 'config', 'transform', 'build', 'type', 'runtime', 'network']
 
+/** A diagnostic as it is found, with what its place can be looked up by. */
+export type Found = Diagnostic & {
+  /** The import that failed, as it stands in `file`. */
+  findImport?: string
+  /** A JSON file is broken, and the tool did not say which. */
+  findInvalidJson?: boolean
+}
+
 /**
  * Diagnostics as they are kept: root cause first, each once, at most {@link MAX_DIAGNOSTICS}, of bounded size, with a
  * frame out of the source where the tool gave none.
  */
-export async function refine(found: readonly Diagnostic[], snapshot: Snapshot): Promise<Diagnostic[]> {
+export async function refine(found: readonly Found[], snapshot: Snapshot): Promise<Diagnostic[]> {
   const unique = new Map<string, Diagnostic>()
-  for (const diagnostic of found) {
-    const bounded = bound(diagnostic)
+  for (const diagnostic of found.slice(0, MAX_FOUND).sort((a, b) => weight(a) - weight(b))) {
+    const bounded = bound(await locate(diagnostic, snapshot))
     const key = [bounded.severity, bounded.file, bounded.line, bounded.column, bounded.message].join('\0')
     if (!unique.has(key)) unique.set(key, bounded)
   }
-  const sorted = [...unique.values()].sort((a, b) => weight(a) - weight(b)).slice(0, MAX_DIAGNOSTICS)
-  return Promise.all(sorted.map((diagnostic) => withFrame(diagnostic, snapshot)))
+  const kept = [...unique.values()].slice(0, MAX_DIAGNOSTICS)
+  return Promise.all(kept.map((diagnostic) => withFrame(diagnostic, snapshot)))
 }
 
 function weight({ severity, origin }: Diagnostic): number {

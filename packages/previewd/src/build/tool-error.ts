@@ -3,22 +3,24 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import type { ToolError } from '../model/worker.ts'
 import { classify } from './classify.ts'
 import { type ErrorText, readErrorText } from './error-text.ts'
+import type { Found } from './refine.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
+const MAX_STACK_LINES = 10
 const CONFIG_FILE =
   /(?:^|\/)(?:vite|postcss|tailwind|svelte|astro|uno|babel)\.config\.\w+$|(?:^|\/)tsconfig[\w.]*\.json$/
 
 /** The diagnostics that one structured error of the toolchain comes to: esbuild and Rolldown put several into one. */
-export function fromToolError(error: ToolError, place: SourcePlace, inConfig = false): Diagnostic[] {
+export function fromToolError(error: ToolError, place: SourcePlace, inConfig = false): Found[] {
   return readErrorText(error.message).map((read) => fromErrorText(read, error, place, inConfig))
 }
 
 /** As {@link fromToolError}, for text alone. */
-export function fromText(text: string, place: SourcePlace, inConfig = false): Diagnostic[] {
+export function fromText(text: string, place: SourcePlace, inConfig = false): Found[] {
   return fromToolError({ message: text }, place, inConfig)
 }
 
-function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, inConfig: boolean): Diagnostic {
+function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, inConfig: boolean): Found {
   const file = filePath(read, error, inConfig, place)
   const at = position(read, error)
   const signs = `${error.name ?? ''} ${error.code ?? ''} ${error.message.slice(0, 4000)}`
@@ -68,10 +70,15 @@ function positive(value: number | undefined): number | undefined {
   return value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined
 }
 
-/** The lines of a stack that name the project's own code or its plugins. */
+/** The lines of a stack that lie in the project's own code; a bundled config has other line numbers than its source. */
 function stackOf(stack: string): string | undefined {
   const lines = toPlainText(stack)
     .split('\n')
-    .filter((line) => /^\s+at /.test(line))
-  return lines.slice(0, 10).join('\n').replaceAll('file:///app/', '').replaceAll('/app/', '') || undefined
+    .filter((line) => /^\s+at .*\/app\//.test(line) && !/node_modules\/(?!\.vite-temp\/)/.test(line))
+    .map((line) =>
+      line
+        .replaceAll(/(?:file:\/\/)?\/app\//g, '')
+        .replace(/[^\s(]*(vite\.config\.\w+)\.timestamp-[\w-]+\.mjs:\d+:\d+/, '$1'),
+    )
+  return lines.slice(0, MAX_STACK_LINES).join('\n') || undefined
 }
