@@ -1,0 +1,74 @@
+import type { FileChange } from './files.ts'
+import type { ToolError } from './worker.ts'
+
+/** What runs in a session: the project's own dev server, started as its authors would. */
+export type DevTask =
+  /** The project's Vite, with its own config; frameworks that are Vite plugins (TanStack Start, React Router, SvelteKit) too. */
+  | { kind: 'vite-dev'; root: string; env: Record<string, string> }
+  /** A dev command with a server of its own (Astro, Nuxt), told to listen on 127.0.0.1:{port} inside the sandbox. */
+  | { kind: 'command-dev'; command: string; cwd: string; env: Record<string, string>; port: number }
+
+/** What one batch of changes did to the pages that are open. */
+export interface DevUpdate {
+  revision: number
+  /** `none`: no open page uses what changed · `hmr`: one payload of hot updates · `reload` · `restart`: the dev server restarted in place. */
+  kind: 'none' | 'hmr' | 'reload' | 'restart'
+  /** Problems of transforming what changed, as the dev server told them. */
+  errors: ToolError[]
+}
+
+/** A dev server that listens in a worker. */
+export interface DevServer {
+  /** A unix socket on the host at which it speaks HTTP and WebSocket. */
+  readonly socket: string
+  /** Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. */
+  update(revision: number, changed: readonly FileChange[]): Promise<DevUpdate>
+}
+
+export type SessionState = 'off' | 'starting' | 'live' | 'error'
+
+/** A session as the API shows it. */
+export interface SessionView {
+  state: SessionState
+  /** The revision that the dev server has. */
+  revision?: number
+  viewers: number
+  startedAt?: string
+  /** How long the last start took, until the dev server answered. */
+  startMs?: number
+  /** Whether that start found a warm worker. */
+  warm?: boolean
+  memoryBytes?: number
+  /** Crashes since it was started. */
+  restarts: number
+  /** Why it is in `error`, or why it ended last. */
+  reason?: string
+}
+
+/** What a page of a session says of itself; words of the app. */
+export interface Painted {
+  revision: number
+  at: string
+  errors: number
+  visible: boolean
+}
+
+/** The pages that show a session, as their client script reports them. */
+export interface Viewers {
+  count(project: string): number
+  painted(project: string): Painted | undefined
+}
+
+/** Live dev servers, at most one for each project. */
+export interface Sessions {
+  /** Starts it, or keeps it alive; answers at once. Errors: QUEUE_FULL where there is no room, SANDBOX_UNAVAILABLE. */
+  ensure(project: string): SessionView
+  /** Ends it; resolves when its worker is gone. */
+  stop(project: string, reason: string): Promise<void>
+  view(project: string): SessionView
+  /** Where the gateway sends an editor's requests; undefined unless it is live. Counts as use. */
+  address(project: string): { socket: string; revision: number } | undefined
+  /** Brings a new revision into a live session; undefined where none is live. Errors of the session are its own. */
+  apply(project: string, revision: number, changed: readonly FileChange[]): Promise<DevUpdate | undefined>
+  close(): Promise<void>
+}
