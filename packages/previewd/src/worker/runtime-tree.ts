@@ -24,7 +24,7 @@ const run = promisify(execFile)
 /** What package scripts commonly call; taken from the host where present. */
 const TOOLS = (
   '[ awk basename bash cat chmod cmp comm cp cut date diff dirname echo egrep env expr false find fgrep grep gunzip ' +
-  'gzip head hostname id join ln ls md5sum mkdir mktemp mv nproc od paste printenv printf pwd readlink realpath rm ' +
+  'gzip head hostname id join ln ls md5sum mkdir mkfifo mktemp mv nproc od paste printenv printf pwd readlink realpath rm ' +
   'rmdir sed seq sh sha256sum sleep sort split stat tail tar tee test touch tr true uname uniq wc which xargs yes'
 ).split(' ')
 const TOOL_FOLDERS = ['/usr/bin', '/bin']

@@ -1,0 +1,206 @@
+import { spawn } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { MIB, openSandbox, run, script, shell, type TestSandbox } from './sandbox.ts'
+
+let sandbox: TestSandbox
+beforeAll(async () => {
+  sandbox = await openSandbox()
+}, 30_000)
+afterAll(async () => {
+  await sandbox[Symbol.asyncDispose]()
+})
+
+describe('a bomb ends in its own worker', () => {
+  it('of processes: forks fail, the limit holds and none is left', async () => {
+    await using worker = await sandbox.start({ limits: { processes: 64, wallMs: 1_000 } })
+    const { outcome } = await shell(worker, 'bomb() { bomb | bomb & }; bomb; sleep 1000')
+    expect(['timed_out', 'failed']).toContain(outcome.kind)
+    await worker.stop()
+    expect(runningWith('bomb() {')).toEqual([])
+  })
+
+  it('of memory outside the heap', async () => {
+    await using worker = await sandbox.start({ limits: { memoryBytes: 256 * MIB } })
+    const { outcome } = await script(
+      worker,
+      'const kept = []; for (;;) kept.push(Buffer.alloc(16 * 1024 * 1024, 1))',
+    )
+    expect(outcome).toEqual({ kind: 'out_of_memory' })
+  })
+
+  it('of memory in the heap', async () => {
+    await using worker = await sandbox.start({ limits: { memoryBytes: 256 * MIB } })
+    const { outcome } = await script(
+      worker,
+      'const kept = []; for (;;) kept.push({ a: [kept.length], b: {} })',
+    )
+    expect(outcome).toEqual({ kind: 'out_of_memory' })
+  })
+
+  it('of memory that the whole worker dies of', async () => {
+    await using worker = await sandbox.start({ limits: { memoryBytes: 128 * MIB } })
+    const hog = 'const kept = []; for (;;) kept.push(Buffer.alloc(1024 * 1024, 1))'
+    const outcomes = await Promise.all(
+      Array.from({ length: 4 }, () =>
+        run(worker, { kind: 'exec', file: 'node', args: ['-e', hog], cwd: '', env: {} }),
+      ),
+    )
+    expect(outcomes.map(({ outcome }) => outcome.kind)).toEqual(Array(4).fill('out_of_memory'))
+  })
+
+  it('of disk: every writable folder is full at its size', async () => {
+    await using worker = await sandbox.start({ limits: { appBytes: 8 * MIB, tmpBytes: 4 * MIB } })
+    const { stdout } = await script(
+      worker,
+      `import { openSync, writeSync } from 'node:fs'
+       for (const folder of ['/app', '/tmp', '/dev/shm']) {
+         const fd = openSync(folder + '/bomb', 'w')
+         let bytes = 0
+         try { for (;;) bytes += writeSync(fd, Buffer.alloc(65536)) } catch (error) { console.log(error.code) }
+         console.log(bytes <= 64 * 1024 * 1024)
+       }`,
+    )
+    expect(stdout).toMatch(/^((ENOSPC|EFBIG)\ntrue\n?){3}$/)
+  })
+
+  it('of files: their number is bound by the memory of the worker', async () => {
+    await using worker = await sandbox.start({ limits: { memoryBytes: 96 * MIB } })
+    const { outcome } = await script(
+      worker,
+      `import { mkdirSync } from 'node:fs'
+       for (let index = 0; ; index++) mkdirSync('/tmp/' + index)`,
+    )
+    expect(['failed', 'out_of_memory']).toContain(outcome.kind)
+  })
+
+  it('of the processor, while its neighbour works', async () => {
+    await using bomb = await sandbox.start({ limits: { wallMs: 1_500, cpuWeight: 1 } })
+    await using neighbour = await sandbox.start()
+    const burning = shell(bomb, 'for i in 1 2 3 4 5 6 7 8; do (while :; do :; done) & done; wait')
+    const { outcome } = await script(neighbour, 'let sum = 0; for (let i = 0; i < 1e8; i++) sum += i')
+    expect(outcome).toEqual({ kind: 'succeeded' })
+    expect((await burning).outcome).toEqual({ kind: 'timed_out' })
+  })
+})
+
+describe('a flood', () => {
+  it('of lines is cut at the limit with a note, does not stop the program and costs the host no memory', async () => {
+    await using worker = await sandbox.start({ limits: { logBytes: 256 * 1024 } })
+    const before = process.memoryUsage.rss()
+    const { outcome, lines } = await shell(worker, 'yes 0123456789 | head -c 1000000000; echo end')
+    expect(outcome).toEqual({ kind: 'succeeded' })
+    const bytes = lines.reduce((sum, { text }) => sum + text.length + 1, 0)
+    expect(bytes).toBeLessThan(300 * 1024)
+    expect(lines.at(-1)).toEqual({
+      stream: 'stderr',
+      text: 'The log is longer than 262144 bytes; the rest is dropped.',
+    })
+    expect(process.memoryUsage.rss() - before).toBeLessThan(20 * MIB)
+  })
+
+  it('without newlines is cut into lines', async () => {
+    await using worker = await sandbox.start({ limits: { logBytes: 64 * 1024 } })
+    const { lines } = await shell(worker, 'head -c 10000000 /dev/zero')
+    expect(Math.max(...lines.map(({ text }) => Buffer.byteLength(text)))).toBe(8192)
+    expect(lines.length).toBeLessThan(12)
+  })
+})
+
+describe('a worker leaves nothing behind', () => {
+  it('when a child of it has made itself a daemon', async () => {
+    await using worker = await sandbox.start()
+    const marker = `stay-${process.pid}-${Date.now()}`
+    await script(
+      worker,
+      `import { spawn } from 'node:child_process'
+       const source = 'process.on("SIGTERM", () => {}); setInterval(() => {}, 1000)'
+       spawn('node', ['-e', source, '${marker}'], { detached: true, stdio: 'ignore' }).unref()`,
+    )
+    expect(runningWith(marker)).toHaveLength(1)
+    await worker.stop()
+    expect(runningWith(marker)).toEqual([])
+  })
+
+  it('when its first program is killed from inside', async () => {
+    await using worker = await sandbox.start()
+    const { outcome } = await shell(worker, 'kill -9 $PPID; sleep 1000')
+    expect(outcome).toEqual({ kind: 'violation', detail: 'The worker ended before its task.' })
+    await worker.stop()
+    expect(runningWith('sleep\x001000\0')).toEqual([])
+  })
+
+  it('in the groups of the machine', async () => {
+    await using own = await openSandbox()
+    for (let round = 0; round < 3; round++) {
+      const worker = await own.start()
+      await shell(worker, 'sleep 1000 & (sleep 1000 &)')
+      await worker.stop()
+    }
+    await own.workers.close()
+    expect(groupsOf(process.pid)).toEqual(
+      expect.not.arrayContaining([expect.stringMatching(/^(project|installer)-/)]),
+    )
+  })
+
+  it('when the daemon is killed, and the next one removes its groups', async () => {
+    const marker = `orphan-${process.pid}-${Date.now()}`
+    await using own = await openSandbox()
+    const source = `
+      import { createWorkers } from ${JSON.stringify(new URL('../../src/worker/workers.ts', import.meta.url).href)}
+      const workers = createWorkers({ dataDir: ${JSON.stringify(own.folder)}, minimumTier: 'full', slots: 1 })
+      const limits = ${JSON.stringify({ memoryBytes: 256 * MIB, processes: 64, wallMs: 60_000, appBytes: MIB, tmpBytes: MIB, cpuWeight: 100, logBytes: MIB })}
+      const worker = await workers.start({ limits, binds: [], role: 'project' })
+      const args = ['-e', 'console.log("up"); setInterval(() => {}, 1000)', '${marker}']
+      await worker.run({ kind: 'exec', file: 'node', args, cwd: '', env: {} }, ({ text }) => console.log(text))`
+    const program = join(own.folder, 'daemon.ts')
+    writeFileSync(program, source)
+    const daemon = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    for await (const bytes of daemon.stdout) if (String(bytes).includes('up')) break
+    expect(runningWith(marker)).toHaveLength(1)
+    expect(groupsOf(daemon.pid ?? 0)).not.toEqual([])
+    daemon.kill('SIGKILL')
+    // The kernel ends the sandbox with its parent; there is nothing to be told by.
+    while (runningWith(marker).length > 0) await delay(10)
+    await own.workers.status()
+    expect(groupsOf(daemon.pid ?? 0)).toEqual([])
+  })
+})
+
+/** Ids of processes on the host whose arguments hold this text. */
+function runningWith(text: string): string[] {
+  return processes().filter((pid) => readProc(pid, 'cmdline').includes(text) && Number(pid) !== process.pid)
+}
+
+function processes(): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name))
+}
+
+/** Empty for a process that ended meanwhile. */
+function readProc(pid: string, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Names of the control groups of a daemon's workers. */
+function groupsOf(pid: number): string[] {
+  const parents = [
+    '/sys/fs/cgroup/pids/previewd',
+    '/sys/fs/cgroup/memory/previewd',
+    '/sys/fs/cgroup/previewd',
+  ]
+  return parents
+    .filter((parent) => existsSync(parent))
+    .flatMap((parent) =>
+      readdirSync(parent)
+        .filter((name) => name.split('-')[1] === String(pid))
+        .map((name) => `${parent}/${name}`),
+    )
+    .flatMap((daemon) => readdirSync(daemon, { withFileTypes: true }).filter((entry) => entry.isDirectory()))
+    .map(({ name }) => name)
+}
