@@ -2,7 +2,7 @@ import type { Artifact, Artifacts } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
 import type { FileEntry } from '../model/files.ts'
 import type { Builds } from '../model/store.ts'
-import { isHashedAsset } from './cache-control.ts'
+import { isBundled } from './cache-control.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
 /** Builds looked through for one request. */
@@ -17,7 +17,7 @@ export async function findEarlierAsset(
   project: { id: string; published: string; suffix?: string },
   parts: { builds: Pick<Builds, 'list'>; artifacts: Pick<Artifacts, 'open'>; nowMs: number },
 ): Promise<{ artifact: Artifact; entry: FileEntry } | undefined> {
-  if (!isHashedAsset(path)) return undefined
+  if (!isBundled(path)) return undefined
   const kept = parts.builds.list(project.id, { limit: MAX_BUILDS }).items
   for (const build of recentlySuperseded(kept, parts.nowMs)) {
     if (build.id === project.published) continue

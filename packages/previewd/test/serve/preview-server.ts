@@ -102,6 +102,10 @@ export class PreviewServer {
     this.tell(id)
   }
 
+  pathOf(project: string, buildId: string, name: string): string {
+    return join(this.#dataDir, 'projects', project, 'builds', buildId, name)
+  }
+
   /** A project with one published build. */
   async addSite(
     id: string,
@@ -164,7 +168,7 @@ export class PreviewServer {
       status: (id) => this.#statusOf(id),
       isEditor: () => this.editor,
       variant: (project, buildId) => this.variant(project, buildId),
-      previewDomain: () => `localhost:${this.port}`,
+      previewDomain: () => 'localhost',
       pathMode: 'redirect',
       frameAncestors: [],
       apiPaths: ['v1'],
