@@ -43,7 +43,7 @@ export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
           const { id } = request.params
           const body = (request.body ?? request.raw) as Readable
           reply.header('connection', 'close')
-          const batch = await readChanges(
+          await using batch = await readChanges(
             { headers: request.headers, body },
             { limits: config.limits, tmpDir: context.tmpDir, query: request.query },
           )

@@ -33,10 +33,10 @@ export interface ApiOptions {
 }
 
 /**
- * Reads the body of a `changes` call, streaming, into a validated batch (src/sync has it). `close` removes what was
- * spooled; it is called once the batch was applied or refused.
+ * Reads the body of a `changes` call, streaming, into a validated batch (src/sync has it). Disposing of it, once it
+ * was applied or refused, removes what was spooled.
  */
 export type ReadChanges = (
   request: { headers: IncomingHttpHeaders; body: Readable },
   options: { limits: Config['limits']; tmpDir: string; query: Record<string, unknown> },
-) => Promise<ChangeBatch>
+) => Promise<ChangeBatch & AsyncDisposable>

@@ -24,11 +24,8 @@ export interface ReadChangesOptions {
   query?: Record<string, unknown>
 }
 
-export interface ReadChanges {
-  batch: ChangeBatch
-  /** Removes what was spooled; the batch cannot be applied after that. */
-  dispose: () => Promise<void>
-}
+/** Disposing of it removes what was spooled; it cannot be applied after that. */
+export type ReadBatch = ChangeBatch & AsyncDisposable
 
 type Format = 'json' | 'multipart' | 'tar' | 'tar+gzip'
 
@@ -51,10 +48,7 @@ const ARCHIVE_OVERHEAD_BYTES = 4096
  * the rest of the body is drained so that the answer can be sent; a caller that does not want to wait for that closes
  * the connection after the answer.
  */
-export async function readChanges(
-  request: ChangesRequest,
-  options: ReadChangesOptions,
-): Promise<ReadChanges> {
+export async function readChanges(request: ChangesRequest, options: ReadChangesOptions): Promise<ReadBatch> {
   const { limits, query = {} } = options
   const collector = new ChangeCollector(limits, options.tmpDir)
   try {
@@ -62,8 +56,8 @@ export async function readChanges(
     if (query.baseRevision !== undefined) collector.setBaseRevision(Number(query.baseRevision))
     await withStorageErrors(() => readBody(request, collector))
     return {
-      batch: collector.toBatch({ replaceAll: isSet(query.replace) }),
-      dispose: () => collector.spool.dispose(),
+      ...collector.toBatch({ replaceAll: isSet(query.replace) }),
+      [Symbol.asyncDispose]: () => collector.spool.dispose(),
     }
   } catch (error) {
     request.body.on('error', () => undefined).resume()

@@ -15,5 +15,6 @@ export const readJsonChanges: ReadChanges = async ({ body }) => {
     })),
     deleted: parsed.deleted ?? [],
     ...(parsed.baseRevision !== undefined && { baseRevision: parsed.baseRevision }),
+    [Symbol.asyncDispose]: async () => undefined,
   }
 }

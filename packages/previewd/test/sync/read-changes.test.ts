@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 import { type Header, pack } from 'tar-stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { IncomingFile } from '../../src/model/files.ts'
-import { type ReadChanges, readChanges } from '../../src/sync/read-changes.ts'
+import { type ReadBatch, readChanges } from '../../src/sync/read-changes.ts'
 
 const MIB = 1024 * 1024
 const LIMITS = { fileBytes: 2 * MIB, projectBytes: 20 * MIB, files: 100, bodyBytes: 8 * MIB }
@@ -34,7 +34,7 @@ function send({
   limits,
   query = {},
   chunkBytes = 64 * 1024,
-}: Sent): Promise<ReadChanges> {
+}: Sent): Promise<ReadBatch> {
   const bytes = Buffer.from(body)
   const chunks: Buffer[] = []
   for (let at = 0; at < bytes.length; at += chunkBytes) chunks.push(bytes.subarray(at, at + chunkBytes))
@@ -51,7 +51,7 @@ async function contentOf(file: IncomingFile): Promise<Buffer> {
   return content
 }
 
-async function contentsOf({ batch }: ReadChanges): Promise<Record<string, string>> {
+async function contentsOf(batch: ReadBatch): Promise<Record<string, string>> {
   const contents: Record<string, string> = Object.create(null)
   for (const file of batch.files) contents[file.path] = (await contentOf(file)).toString('latin1')
   return contents
@@ -104,13 +104,13 @@ describe('a JSON body', () => {
       }),
     )
     expect(await contentsOf(read)).toEqual({ 'a.txt': 'Ã©', 'b.bin': 'ÿ', c: 'x' })
-    expect(read.batch).toMatchObject({ deleted: ['d'], baseRevision: 3 })
-    expect(read.batch.replaceAll).toBeUndefined()
+    expect(read).toMatchObject({ deleted: ['d'], baseRevision: 3 })
+    expect(read.replaceAll).toBeUndefined()
   })
 
   test('may be a full upload by its query', async () => {
     const read = await send({ ...json({ files: { a: '' } }), query: { replace: 'true', baseRevision: '4' } })
-    expect(read.batch).toMatchObject({ replaceAll: true, baseRevision: 4 })
+    expect(read).toMatchObject({ replaceAll: true, baseRevision: 4 })
   })
 
   test('may name files like members of every object', async () => {
@@ -118,7 +118,7 @@ describe('a JSON body', () => {
       type: 'application/json',
       body: '{"files":{"__proto__":"a","constructor":"b"}}',
     })
-    expect(read.batch.files.map(({ path }) => path)).toEqual(['__proto__', 'constructor'])
+    expect(read.files.map(({ path }) => path)).toEqual(['__proto__', 'constructor'])
     expect(({} as Record<string, unknown>).a).toBeUndefined()
   })
 
@@ -187,7 +187,7 @@ describe('a multipart body', () => {
         'src/é/App.tsx': 'app',
         'public/x.png': 'x',
       })
-      expect(read.batch).toMatchObject({ deleted: ['old', 'older', 'oldest'], baseRevision: 7 })
+      expect(read).toMatchObject({ deleted: ['old', 'older', 'oldest'], baseRevision: 7 })
     }
   })
 
@@ -205,9 +205,9 @@ describe('a multipart body', () => {
       b: 'small',
       c: large.toString('latin1'),
     })
-    expect(read.batch.files.map((file) => 'spooled' in file)).toEqual([true, false, true])
+    expect(read.files.map((file) => 'spooled' in file)).toEqual([true, false, true])
     expect(await readdir(tmpDir)).toHaveLength(1)
-    await read.dispose()
+    await read[Symbol.asyncDispose]()
     expect(await readdir(tmpDir)).toEqual([])
   })
 
