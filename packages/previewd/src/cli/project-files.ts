@@ -87,6 +87,7 @@ function addFile(archive: Pack, file: string, name: string, size: number): Promi
     const entry = archive.entry({ name, size, mode: 0o644 }, (error) => (error ? reject(error) : resolve()))
     const content = createReadStream(file)
     content.once('error', reject)
+    entry.once('error', reject)
     content.pipe(entry)
   })
 }
