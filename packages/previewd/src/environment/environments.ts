@@ -13,6 +13,7 @@ import { explainFailure } from './install-diagnostics.ts'
 import { type InstallPlan, type PlannedLock, type PlanResult, planInstall } from './install-plan.ts'
 import { install } from './installer.ts'
 import { LOCKFILE_NAMES } from './lockfile-choice.ts'
+import { compareIntegrity } from './lockfile-integrity.ts'
 import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
 import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
 import { type FlightListener, SingleFlight } from './single-flight.ts'
@@ -202,6 +203,8 @@ class StoredEnvironments implements Environments {
       return { ok: false, diagnostics }
     }
     const { links, lockfile } = result.tree
+    const mismatches = lock?.kind === 'preferred' ? compareIntegrity(lock.packages, lockfile ?? '') : []
+    if (mismatches.length > 0) return { ok: false, diagnostics: mismatches }
     this.#options.logger?.info({ durationMs, links: links.length }, 'environment installed')
     return { ok: true, key: '', links, lockfile, reused: false }
   }

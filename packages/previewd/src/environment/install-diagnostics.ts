@@ -3,6 +3,7 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import type { TaskOutcome } from '../model/worker.ts'
 import { locateDependency, type PackageManifest } from './package-manifest.ts'
 import type { PnpmError } from './pnpm-output.ts'
+import { parseSpecifier } from './specifier.ts'
 
 export interface FailureContext {
   /** The project's package.json files. */
@@ -44,11 +45,18 @@ export function explainFailure(
 function explainError(error: PnpmError, context: FailureContext): Diagnostic {
   const asked = askedFor(error.message)
   const explanation = explanationOf(error, asked, context)
-  return { ...problem(explanation), ...locate(asked?.name, context.sources) }
+  return { ...problem(explanation), ...locate([asked?.name, asked?.parent], context.sources) }
 }
 
 function explanationOf(error: PnpmError, asked: Asked | undefined, context: FailureContext): Explanation {
   const { code, message } = error
+  if (code === 'ERR_PNPM_EXOTIC_SUBDEP' || (asked !== undefined && isExotic(asked.specifier))) {
+    return {
+      code: 'EXOTIC_DEPENDENCY',
+      message: `${asked?.parent ?? 'A package'} depends on ${asked?.name ?? 'something'} from outside the registry, which is not installed.`,
+      hint: 'use a version of it whose dependencies are on the registry',
+    }
+  }
   if (context.registryFailure !== undefined && isNetworkError(error)) {
     return {
       code: 'REGISTRY_UNREACHABLE',
@@ -59,7 +67,7 @@ function explanationOf(error: PnpmError, asked: Asked | undefined, context: Fail
     const name = asked?.name ?? 'A package'
     return {
       code: 'PACKAGE_NOT_FOUND',
-      message: `${name} is not on the registry.`,
+      message: `${name} is not on the registry${asked?.parent ? `; ${asked.parent} depends on it` : ''}.`,
       hint: `check the name of ${name}, or remove it from the dependencies`,
     }
   }
@@ -74,9 +82,10 @@ function explanationOf(error: PnpmError, asked: Asked | undefined, context: Fail
       hint: 'use an earlier version',
     }
   }
-  if (code.includes('INTEGRITY')) return { code: 'INTEGRITY_MISMATCH', message: clip(message) }
-  if (code === 'ERR_PNPM_TRUST_DOWNGRADE') return { code: 'TRUST_DOWNGRADE', message: clip(message) }
-  if (code === 'ERR_PNPM_EXOTIC_SUBDEP') return { code: 'EXOTIC_DEPENDENCY', message: clip(message) }
+  if (code.includes('INTEGRITY') || message.includes('verify the integrity'))
+    return { code: 'INTEGRITY_MISMATCH', message: clip(message) }
+  if (code === 'ERR_PNPM_TRUST_DOWNGRADE' || message.includes('trust downgrade'))
+    return { code: 'TRUST_DOWNGRADE', message: clip(message) }
   return { code: 'INSTALL_FAILED', message: clip(`${message} (${code})`) }
 }
 
@@ -105,14 +114,25 @@ export function nearVersions(versions: readonly string[], specifier: string): st
 interface Asked {
   name: string
   specifier: string
+  /** The package of the registry that asks for it, where the project itself does not. */
+  parent?: string
 }
 
-/** pnpm ends its messages with `Failed to resolve name@specifier`. */
+const NAME = '(?:@[^/\\s]+/)?[^@/\\s]+'
+const RESOLVED = new RegExp(`Failed to resolve (${NAME})@(\\S.{0,200})`)
+const MENTIONED = new RegExp(`(?:^|\\s)(${NAME})@(\\d\\S*)`, 'm')
+const PARENT = new RegExp(`installing the dependencies of (${NAME})@`)
+
+/** pnpm ends its messages with `Failed to resolve name@specifier` and the package that asked. */
 function askedFor(message: string): Asked | undefined {
-  const match =
-    /Failed to resolve ((?:@[^/\s]+\/)?[^@\s]+)@(\S.{0,200})/.exec(message) ??
-    /^(?:.*?\s)?((?:@[^/\s]+\/)?[^@\s/]+)@(\d\S*)/m.exec(message)
-  return match?.[1] && match[2] ? { name: match[1], specifier: match[2].trim() } : undefined
+  const match = RESOLVED.exec(message) ?? MENTIONED.exec(message)
+  const parent = PARENT.exec(message)?.[1]
+  if (!match?.[1] || !match[2]) return undefined
+  return { name: match[1], specifier: match[2].trim(), ...(parent === undefined ? {} : { parent }) }
+}
+
+function isExotic(specifier: string): boolean {
+  return ['refused', 'folder'].includes(parseSpecifier(specifier).kind)
 }
 
 function isNetworkError({ code, message }: PnpmError): boolean {
@@ -123,11 +143,12 @@ function isNetworkError({ code, message }: PnpmError): boolean {
     : /\b50[0-9]\b|error sending request|timed? ?out/i.test(message)
 }
 
+/** The line that asks for the first of the names that any package.json has. */
 function locate(
-  name: string | undefined,
+  names: (string | undefined)[],
   sources: PackageManifest[],
 ): Pick<Diagnostic, 'file' | 'line' | 'column'> {
-  if (name !== undefined) {
+  for (const name of names.filter((candidate) => candidate !== undefined)) {
     for (const source of sources) {
       const position = locateDependency(source, name)
       if (position !== undefined) return { file: source.file, ...position }

@@ -106,7 +106,18 @@ async function reachManifests(
     reached.set(folder, { source, manifest })
     queue.push(...manifest.links)
   }
+  dropUnusedNames(reached)
   return new Map([...reached].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
+/** Names and versions matter to who links the package; elsewhere they would only keep environments apart. */
+function dropUnusedNames(reached: ReadonlyMap<string, Reached>): void {
+  const linked = new Set([...reached.values()].flatMap(({ manifest }) => manifest.links))
+  for (const [folder, { manifest }] of reached) {
+    if (linked.has(folder)) continue
+    delete manifest.json.name
+    delete manifest.json.version
+  }
 }
 
 async function readLinked(

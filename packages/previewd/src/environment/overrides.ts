@@ -9,7 +9,7 @@ export interface Overrides {
 
 const MAX_OVERRIDES = 2000
 const MAX_DEPTH = 16
-const SELECTOR_PART = /^((?:@[^@/>\s]+\/)?[^@/>\s]+)(?:@([^>]+))?$/
+const SELECTOR_PART = /^((?:@[^@/>\s]+\/)?[^@/>\s]+)(?:@(.+))?$/
 
 /**
  * Translates `overrides` of npm and Bun, `resolutions` of Yarn, and `overrides` of pnpm (its own field and that of

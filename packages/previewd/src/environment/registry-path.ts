@@ -1,8 +1,11 @@
 export type RegistryPath = { kind: 'metadata' | 'tarball'; path: string }
 
-const NAME = `(?:@[a-z0-9~_-][a-z0-9._~-]*(?:/|%2f))?[a-z0-9~_-][a-z0-9._~-]*`
-const METADATA = new RegExp(`^/(${NAME})$`, 'i')
-const TARBALL = new RegExp(`^/(${NAME})/-/((?:@[a-z0-9._~-]+(?:/|%2f))?[a-z0-9._~+%-]+)$`, 'i')
+const SEGMENT = '[a-z0-9~_-][a-z0-9._~-]*'
+const NAME = `(?:@${SEGMENT}(?:/|%2f))?${SEGMENT}`
+/** A version may hold a plus sign. */
+const FILE = `(?:@${SEGMENT}(?:/|%2f))?[a-z0-9~_-](?:[a-z0-9._~+-]|%2b)*`
+const METADATA = new RegExp(`^/${NAME}$`, 'i')
+const TARBALL = new RegExp(`^/${NAME}/-/${FILE}$`, 'i')
 const MAX_LENGTH = 1024
 
 /**

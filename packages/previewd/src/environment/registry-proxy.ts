@@ -128,7 +128,8 @@ class UnixProxy implements RegistryProxy {
       if (asked.kind === 'metadata') await this.#sendMetadata(asked, request, response)
       else await this.#sendTarball(asked, request, response)
     } catch (error) {
-      this.#failure = { at: Date.now(), reason: reasonOf(error) }
+      // An installer that has had enough hangs up; that is not the registry's fault.
+      if (!response.destroyed) this.#failure = { at: Date.now(), reason: reasonOf(error) }
       if (response.headersSent) response.destroy()
       else refuse(response, 502)
     }

@@ -1,0 +1,148 @@
+import { once } from 'node:events'
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { expect, onTestFinished, test } from 'vitest'
+import { rewriteTarballs } from '../../src/environment/packument.ts'
+import {
+  type RegistryProxy,
+  type RegistryProxyOptions,
+  startRegistryProxy,
+} from '../../src/environment/registry-proxy.ts'
+import { startFixtureRegistry } from './fixture-registry.ts'
+
+async function startProxy(options: Omit<RegistryProxyOptions, 'socket'>): Promise<RegistryProxy> {
+  const folder = await mkdtemp(join(tmpdir(), 'previewd-proxy-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  const proxy = await startRegistryProxy({ ...options, socket: join(folder, 'run', 'registry.sock') })
+  onTestFinished(() => proxy.close())
+  return proxy
+}
+
+async function ask(proxy: RegistryProxy, path: string, options: { method?: string; headers?: object } = {}) {
+  const sent = request({
+    socketPath: proxy.socket,
+    path,
+    method: options.method ?? 'GET',
+    headers: { ...options.headers },
+  })
+  sent.end()
+  const [response] = await once(sent, 'response')
+  return { status: response.statusCode, headers: response.headers, body: await text(response) }
+}
+
+async function fixture(token?: string) {
+  const packages = [
+    { name: 'leaf', version: '1.0.0' },
+    { name: '@scope/part', version: '1.0.0' },
+  ]
+  const registry = await startFixtureRegistry({ packages, ...(token === undefined ? {} : { token }) })
+  onTestFinished(() => registry.close())
+  return registry
+}
+
+test('Metadata passes with its tarballs pointed at the proxy, and tarballs pass', async () => {
+  const proxy = await startProxy({ registryUrl: (await fixture()).url })
+  const metadata = JSON.parse((await ask(proxy, '/@scope%2fpart')).body)
+  expect(metadata.versions['1.0.0'].dist.tarball).toBe('http://127.0.0.1:4873/@scope/part/-/part-1.0.0.tgz')
+  const tarball = await ask(proxy, '/@scope/part/-/part-1.0.0.tgz')
+  expect(tarball.status).toBe(200)
+  expect(tarball.body.length).toBeGreaterThan(0)
+  expect(proxy.knownVersions('@scope/part')).toEqual(['1.0.0'])
+})
+
+test.each([
+  '/',
+  '/../etc/passwd',
+  '/leaf/../../x',
+  '/-/v1/search?text=x',
+  '/-/user/token',
+  '/leaf?write=true',
+  '/http://127.0.0.1/',
+  '//127.0.0.1/leaf',
+  '/leaf/-/%2e%2e%2fsecret',
+  '/@scope/part/extra',
+])('A path that is neither metadata nor a tarball is refused: %s', async (path) => {
+  const registry = await fixture()
+  const proxy = await startProxy({ registryUrl: registry.url })
+  expect((await ask(proxy, path)).status).toBe(404)
+  expect(registry.requests).toEqual([])
+})
+
+test.each(['POST', 'PUT', 'DELETE', 'PATCH'])('%s is refused', async (method) => {
+  const registry = await fixture()
+  const proxy = await startProxy({ registryUrl: registry.url })
+  expect((await ask(proxy, '/leaf', { method })).status).toBe(405)
+  expect(registry.requests).toEqual([])
+})
+
+test('Metadata is asked for once while it is fresh', async () => {
+  const registry = await fixture()
+  const proxy = await startProxy({ registryUrl: registry.url })
+  await ask(proxy, '/leaf')
+  await ask(proxy, '/leaf')
+  expect(registry.requests).toEqual(['GET /leaf'])
+})
+
+test('The token goes to the registry, and what the installer sends as authorization does not', async () => {
+  const registry = await fixture('right')
+  const proxy = await startProxy({ registryUrl: registry.url, token: 'right' })
+  const headers = { authorization: 'Bearer wrong' }
+  expect((await ask(proxy, '/leaf', { headers })).status).toBe(200)
+})
+
+test('Redirects are not followed', async () => {
+  const target = await fixture()
+  const server = createServer((_request, response) => {
+    response.writeHead(302, { location: `${target.url}leaf` }).end()
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const registryUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const proxy = await startProxy({ registryUrl })
+  expect((await ask(proxy, '/leaf')).status).toBe(502)
+  expect((await ask(proxy, '/leaf/-/leaf-1.0.0.tgz')).status).toBe(502)
+  expect(target.requests).toEqual([])
+})
+
+test('Answers over the limits are cut off', async () => {
+  const registry = await fixture()
+  const limits = { metadataBytes: 100, tarballBytes: 100 }
+  const proxy = await startProxy({ registryUrl: registry.url, limits })
+  expect((await ask(proxy, '/leaf')).status).toBe(502)
+  await expect(ask(proxy, '/leaf/-/leaf-1.0.0.tgz')).rejects.toThrow('aborted')
+})
+
+test('A registry that does not answer is given up', async () => {
+  const server = createServer(() => undefined).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const registryUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const startedAt = Date.now()
+  const proxy = await startProxy({ registryUrl, limits: { answerTimeoutMs: 100 } })
+  expect((await ask(proxy, '/leaf')).status).toBe(502)
+  expect(proxy.failureSince(startedAt)).toContain('too long')
+})
+
+test('The socket is open to the installer, in a folder that cannot be listed', async () => {
+  const proxy = await startProxy({ registryUrl: (await fixture()).url })
+  expect((await stat(proxy.socket)).mode & 0o777).toBe(0o666)
+  expect((await stat(dirname(proxy.socket))).mode & 0o777).toBe(0o711)
+})
+
+test('Tarball addresses below a path of the registry, and on other hosts, lead to the proxy', () => {
+  const rewrite = (address: string) =>
+    rewriteTarballs(`{"dist":{"tarball": "${address}"}}`, 'https://host.example/api/npm/')
+  expect(rewrite('https://host.example/api/npm/a/-/a-1.0.0.tgz')).toContain(
+    '"http://127.0.0.1:4873/a/-/a-1.0.0.tgz"',
+  )
+  expect(rewrite('https://cdn.example/x/@s/a/-/a-1.0.0.tgz')).toContain(
+    '"http://127.0.0.1:4873/@s/a/-/a-1.0.0.tgz"',
+  )
+})
