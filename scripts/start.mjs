@@ -7,7 +7,7 @@ import { ensurePackages } from './setup/packages.mjs'
 import { fail, SetupProblem } from './setup/problem.mjs'
 import { asRoot, handedOn, keepingEnvironment } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
-import { step } from './setup/steps.mjs'
+import { elapsed, step } from './setup/steps.mjs'
 
 const MAIN = 'packages/previewd/src/main.ts'
 const START_TIMEOUT_MS = 30_000
@@ -39,7 +39,7 @@ function startServer(node, prefix) {
   const server = spawn(command[0], command.slice(1), {
     cwd: projectRoot,
     env: environment,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'ignore', 'inherit'],
     detached: prefix.length === 0,
   })
   const pass = (signal) => {
@@ -67,10 +67,15 @@ async function untilAnswering(server) {
 }
 
 async function pushWelcome(node, server) {
+  const since = Date.now()
   const push = [MAIN, 'push', 'examples/welcome', '--project', 'welcome', '--replace', '--wait', '--url', url]
   const code = await show(node, push, { stdio: ['ignore', 'ignore', 'inherit'] })
   if (server.exitCode !== null || server.signalCode !== null) return
-  if (code !== 0) console.error('\nThe sample app did not build; the server runs all the same.')
+  if (code === 0) console.error(`✓ The sample app is installed, built and served (${elapsed(since)})`)
+  else
+    console.error(
+      '✗ The sample app did not build; the server runs all the same. See "npx previewd status welcome".',
+    )
   const answer = await fetch(`${url}/v1/projects/welcome/status`, { headers: authorization() }).catch(
     () => undefined,
   )

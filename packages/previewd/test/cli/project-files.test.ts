@@ -63,11 +63,11 @@ test('the archive holds every file with its content, long and non-ASCII names to
     const chunks: Buffer[] = []
     for await (const chunk of stream) chunks.push(chunk as Buffer)
     read[header.name] = Buffer.concat(chunks).toString()
-    next()
+    next(null)
   })
   for await (const chunk of tarOf(folder.path, files, (at) => told.push(at))) reader.write(Buffer.from(chunk))
   reader.end()
-  await new Promise((resolve) => reader.once('finish', resolve))
+  await new Promise((resolve) => reader.once('finish', () => resolve(undefined)))
   expect(read).toEqual({ 'a.txt': 'one', [long]: 'two', empty: '' })
   expect(told).toEqual([0, 1, 2])
 })
