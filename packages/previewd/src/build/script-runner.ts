@@ -32,7 +32,9 @@ if (verb === 'run' || verb === 'run-script') {
     console.error(runner + ': there is no script "' + name + '" in package.json')
     process.exit(1)
   }
-  runScript(name, more[0] === '--' ? more.slice(1) : more)
+  const dashes = more.indexOf('--')
+  if (runner === 'npm') runScript(name, dashes < 0 ? [] : more.slice(dashes + 1))
+  else runScript(name, dashes === 0 ? more.slice(1) : more)
 } else if (verb === 'exec' || verb === 'x' || verb === 'dlx') {
   shell(rest[0], rest.slice(1))
 } else if (runner !== 'npm' && known(verb)) {

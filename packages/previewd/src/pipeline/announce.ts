@@ -41,6 +41,10 @@ export class Announcer {
     return newestFinished(this.#parts.builds.list(project, { limit: BUILDS_LOOKED_AT }).items)
   }
 
+  queued(build: Build): void {
+    this.#parts.events.publish('build', build.project, withoutDetails(build))
+  }
+
   /** Stores the build as it is now. `before` runs in between, so that who is told sees its effect. */
   changed(build: Build, before?: () => void): void {
     this.#parts.builds.update(build)

@@ -37,6 +37,7 @@ export class BuildPipeline implements Pipeline {
   readonly #checking = new Set<string>()
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
+  #resumed = false
 
   constructor(parts: PipelineParts) {
     this.#parts = parts
@@ -172,6 +173,9 @@ export class BuildPipeline implements Pipeline {
   }
 
   async resume(): Promise<void> {
+    // A second time would take the builds that run now for left ones.
+    if (this.#resumed) return
+    this.#resumed = true
     await recover(this.#parts, (project, build) => {
       this.#enqueue(project, build ? { build } : {})
     })
@@ -209,6 +213,7 @@ export class BuildPipeline implements Pipeline {
       const record = build ? requeued(build, revision) : newBuild(project.id, revision, syncMs)
       if (build) this.#parts.builds.update(record)
       else this.#parts.builds.insert(record)
+      this.#announcer.queued(record)
       return { project: project.id, buildId: record.id, revision, build: record }
     }
     const ticket = this.#scheduler.request(project.id, revision, create, fresh)
