@@ -13,6 +13,8 @@ import {
 /** The child's end of the channel. When the host closes it, everything here ends. */
 export class EntryChannel {
   readonly #socket = new Socket({ fd: CHANNEL_FD, readable: true, writable: true })
+  #held: Buffer[] = []
+  #heldBytes = 0
 
   listen(onMessage: (message: HostMessage) => void, onChunk: (bytes: Buffer) => void): void {
     const reader = new FrameReader()
@@ -31,8 +33,24 @@ export class EntryChannel {
     return this.#socket.write(encodeMessage(message))
   }
 
-  sendChunk(bytes: Buffer): boolean {
-    return this.#socket.write(encodeFrame(FRAME_CHUNK, bytes))
+  /** Frames that may wait for others, so that many small ones are one write; `flush` sends them. */
+  hold(content: ChildMessage | Buffer): void {
+    const frame = Buffer.isBuffer(content) ? encodeFrame(FRAME_CHUNK, content) : encodeMessage(content)
+    this.#held.push(frame)
+    this.#heldBytes += frame.length
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
+  /** Resolves when the host is not behind. */
+  async flush(): Promise<void> {
+    if (this.#held.length === 0) return
+    const bytes = Buffer.concat(this.#held)
+    this.#held = []
+    this.#heldBytes = 0
+    if (!this.#socket.write(bytes)) await this.drained()
   }
 
   drained(): Promise<void> {
