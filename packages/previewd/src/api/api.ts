@@ -46,15 +46,16 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   const app = createServer(options)
   const registry = new Registry()
 
+  // First: its own hook has to see a request that a later one refuses, or the refused socket stays open.
+  await app.register(websocket, {
+    options: { maxPayload: 4096, ...(options.upgrades && { server: options.upgrades as never }) },
+  })
   app.addHook('preClose', async () => closing.abort())
   app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
   const refuseOtherMethods = trackMethods(app)
   measureRequests(app, registry)
   registerOverload(app, options.config.limits)
   registerAuth(app, options)
-  await app.register(websocket, {
-    options: { maxPayload: 4096, ...(options.upgrades && { server: options.upgrades as never }) },
-  })
   await registerOpenApi(app, VERSION)
 
   await app.register(operationRoutes(context))

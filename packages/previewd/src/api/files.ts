@@ -66,7 +66,8 @@ export function fileRoutes(context: ApiContext): FastifyPluginAsyncZod {
           reply.header('content-length', entry.size)
           if (request.method === 'HEAD') {
             await snapshot[Symbol.asyncDispose]()
-            return reply.send()
+            // An empty stream: Fastify would count an empty body and say that the length is 0.
+            return reply.send(Readable.from([]))
           }
           return reply.send(Readable.from(readAndClose(snapshot, path), { objectMode: false }))
         } catch (error) {

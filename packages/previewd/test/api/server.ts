@@ -37,7 +37,7 @@ export async function startServer(
   const config = resolveConfig({ PREVIEWD_DATA: dataDir, ...environment })
   Object.assign(config.limits, overrides.limits)
   const store = await openStore({ dataDir, limits: config.limits })
-  const events = createEventBus()
+  const events = overrides.events ?? createEventBus()
   const pipeline = createHandWrittenPipeline(store, events)
   const log: string[] = []
   const logger = pino({ level: 'debug' }, { write: (line: string) => log.push(line) })
@@ -65,3 +65,26 @@ export async function startServer(
 }
 
 export const HOST = { host: '127.0.0.1:4400' }
+
+/** One call without a network; a body is sent as JSON. */
+export function call(
+  server: TestServer,
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE' | 'PATCH' | 'OPTIONS',
+  url: string,
+  { body, headers }: { body?: object | string; headers?: Record<string, string> } = {},
+) {
+  return server.app.inject({
+    method,
+    url,
+    headers: { ...HOST, ...headers },
+    ...(body !== undefined && { payload: body }),
+  })
+}
+
+/** A project `demo` with one built revision. */
+export async function withDemo(server: TestServer): Promise<void> {
+  server.pipeline.automatic = true
+  const files = { 'index.html': '<h1>hello</h1>', 'src/App.tsx': 'export const App = () => null\n' }
+  await call(server, 'POST', '/v1/projects/demo/changes', { body: { files } })
+  server.pipeline.automatic = false
+}
