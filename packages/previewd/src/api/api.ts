@@ -7,6 +7,7 @@ import { registerAuth } from './auth.ts'
 import { buildRoutes } from './builds.ts'
 import { changesRoutes } from './changes.ts'
 import type { ApiContext } from './context.ts'
+import { errorsPageRoute } from './errors-page.ts'
 import { eventRoutes } from './events.ts'
 import { fileRoutes } from './files.ts'
 import { grantRoutes } from './grants.ts'
@@ -58,6 +59,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   registerAuth(app, options)
   await registerOpenApi(app, VERSION)
 
+  await app.register(errorsPageRoute())
   await app.register(operationRoutes(context))
   await app.register(metricsRoute(context, registry))
   await app.register(pageRoutes(context))
