@@ -4,6 +4,7 @@ import type { Config } from './config.ts'
 export class Addresses {
   readonly #config: Pick<Config, 'previewDomain' | 'publicUrl' | 'port'>
   #url: URL
+  #pathPort: number | undefined
 
   constructor(config: Pick<Config, 'previewDomain' | 'publicUrl' | 'port'>) {
     this.#config = config
@@ -14,6 +15,11 @@ export class Addresses {
     if (this.#config.publicUrl === undefined) this.#url = new URL(url)
   }
 
+  /** Previews by path have a listener of their own. */
+  pathsListeningAt(port: number): void {
+    this.#pathPort = port
+  }
+
   /** Host and port below which each project has a name, e.g. `localhost:4400`. */
   get previewDomain(): string {
     if (this.#config.previewDomain !== undefined) return this.#config.previewDomain
@@ -21,9 +27,8 @@ export class Addresses {
   }
 
   of(project: string): { preview: string; path: string } {
-    return {
-      preview: `${this.#url.protocol}//${project}.${this.previewDomain}/`,
-      path: new URL(`/preview/${project}/`, this.#url).href,
-    }
+    const path = new URL(`/preview/${project}/`, this.#url)
+    if (this.#pathPort !== undefined) path.port = String(this.#pathPort)
+    return { preview: `${this.#url.protocol}//${project}.${this.previewDomain}/`, path: path.href }
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { openGrants } from './access/grants.ts'
 import { assertListenable, isLoopback } from './access/listen.ts'
+import { createOriginPolicy } from './access/origin.ts'
 import { Addresses } from './addresses.ts'
 import { createApi } from './api/api.ts'
 import { createArtifacts } from './artifact/artifacts.ts'
@@ -12,7 +13,7 @@ import { BuildLogs } from './build/log.ts'
 import type { Config } from './config.ts'
 import { createEnvironments } from './environment/environments.ts'
 import { createEventBus } from './events/bus.ts'
-import { createFrontServer } from './front-server.ts'
+import { createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
@@ -69,6 +70,7 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     urls: (project) => addresses.of(project),
     onError: (error, what) => logger.error({ err: error }, what),
   })
+  const names = createOriginPolicy(config)
   const gateway = createGateway({
     ...store,
     artifacts,
@@ -80,6 +82,7 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     previewDomain: () => addresses.previewDomain,
     pathMode: config.pathMode,
     frameAncestors: config.frameAncestors,
+    allowsHost: (host) => names.allowsHost(host),
     apiPaths: API_PATHS,
     logger,
   })
@@ -100,6 +103,8 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
   })
   const url = await api.listen({ host: config.host, port: config.port })
   addresses.listeningAt(url)
+  const paths = config.pathMode === 'same-origin' ? await listenForPaths(gateway, config) : undefined
+  if (paths) addresses.pathsListeningAt(paths.port)
   await pipeline.resume()
   const status = await workers.status()
   for (const problem of status.problems) logger.warn(problem)
@@ -112,6 +117,7 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
       await pipeline.drain(timeoutMs)
       gateway.close()
       await api.close()
+      await paths?.close()
       await environments.close()
       await workers.close()
       artifacts.close()

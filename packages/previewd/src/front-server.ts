@@ -1,5 +1,7 @@
 import type { EventEmitter } from 'node:events'
+import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import type { Gateway } from './serve/gateway.ts'
 
 /** Node's own defaults let a slow client hold a connection for five minutes. */
@@ -24,4 +26,24 @@ export function createFrontServer(gateway: Gateway, api: RequestListener, upgrad
     else upgrades.emit('upgrade', request, socket, head)
   })
   return server
+}
+
+/** The listener of its own that same-origin path mode has; the API is not on it. */
+export async function listenForPaths(
+  gateway: Gateway,
+  config: { host: string; pathPort: number },
+): Promise<{ port: number; close(): Promise<void> }> {
+  const server = createServer(LIMITS, (request, response) => gateway.handleOnPathListener(request, response))
+  server.on('upgrade', (request, socket, head) => gateway.handleUpgrade(request, socket, head))
+  server.listen(config.pathPort, config.host)
+  await once(server, 'listening')
+  return {
+    port: (server.address() as AddressInfo).port,
+    async close() {
+      const closed = once(server, 'close')
+      server.close()
+      server.closeIdleConnections()
+      await closed
+    },
+  }
 }
