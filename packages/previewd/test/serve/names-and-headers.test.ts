@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { cacheControl, isHashedAsset } from '../../src/serve/cache-control.ts'
 import { acceptedEncodings } from '../../src/serve/negotiate-encoding.ts'
-import { injectShim } from '../../src/serve/path-mode/inject-shim.ts'
+import { addPrefix, injectShim } from '../../src/serve/path-mode/inject-shim.ts'
 import { type HostTarget, parseHost } from '../../src/serve/preview-host.ts'
 import { decodePath, hasHiddenSegment } from '../../src/serve/request-path.ts'
 
@@ -169,4 +169,16 @@ test.each([
   ['', '@'],
 ])('the client script stands in front of all others in %j', (html, expected) => {
   expect(injectShim(html, '@')).toBe(expected)
+})
+
+test.each([
+  ['<a href="/about">', '<a href="/preview/x/about">'],
+  ["<img alt='' src = '/a.png'>", "<img alt='' src = '/preview/x/a.png'>"],
+  ['<script src=/a.js></script>', '<script src=/preview/x/a.js></script>'],
+  ['<a href="//cdn.example/x">', '<a href="//cdn.example/x">'],
+  ['<a href="https://x.example/">', '<a href="https://x.example/">'],
+  ['<a href="/preview/x/assets/a.js">', '<a href="/preview/x/assets/a.js">'],
+  ['<a href="b.html" data-href="/x">', '<a href="b.html" data-href="/x">'],
+])('addresses of the root in %j lead below the prefix', (html, expected) => {
+  expect(addPrefix(html, '/preview/x')).toBe(expected)
 })

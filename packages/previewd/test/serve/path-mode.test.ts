@@ -220,7 +220,7 @@ describe('sandboxed mode', () => {
     expect(problems).toEqual([])
   })
 
-  test('shows plain pages with relative links as they are', async () => {
+  test('shows plain pages with links from the page and from the root', async () => {
     await publishVariant({
       'index.html': '<h1>home</h1><link rel="stylesheet" href="style.css"><a href="sub/page.html">next</a>',
       'sub/page.html':

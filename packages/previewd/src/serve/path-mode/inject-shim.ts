@@ -19,3 +19,13 @@ function placeOf(html: string): number {
   }
   return place
 }
+
+/** Attributes whose address begins at the root, as authors of plain pages write them. */
+const ROOT_ADDRESS = /(\s(?:src|href|poster|action)\s*=\s*["']?)(\/(?!\/)[^"'\s>]*)/gi
+
+/** Leads addresses of the root to below the prefix; what a bundler wrote with the prefix stays. */
+export function addPrefix(html: string, prefix: string): string {
+  return html.replace(ROOT_ADDRESS, (all, attribute: string, address: string) =>
+    address === prefix || address.startsWith(`${prefix}/`) ? all : `${attribute}${prefix}${address}`,
+  )
+}

@@ -16,7 +16,7 @@ import { serveSite } from '../site.ts'
 import type { ViewerStatus } from '../status-page/viewer-status.ts'
 import type { Visit } from '../visit.ts'
 import { STATUS_PATH, sendStatus, sendWaitingPage, statusSource } from '../waiting.ts'
-import { injectShim } from './inject-shim.ts'
+import { addPrefix, injectShim } from './inject-shim.ts'
 import type { PathProfileName, PathProfiles } from './path-profiles.ts'
 import type { RouterBases } from './router-base.ts'
 import { SHIM_VERSION, shimScript } from './shim.ts'
@@ -132,7 +132,7 @@ async function sendPage(visit: Visit, page: PageToSend, parts: PathParts): Promi
     res.writeHead(304, ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Sec-Fetch-Mode']).end()
     return true
   }
-  const body = Buffer.from(injectShim(html, script))
+  const body = Buffer.from(injectShim(addPrefix(html, prefix), script))
   res.writeHead(page.status, [...withEtag(headers, etag), 'Content-Length', String(body.length)])
   res.end(req.method === 'HEAD' ? undefined : body)
   return true
