@@ -1,6 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { withControlGroups } from './setup/cgroup.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
 import { ensurePackages } from './setup/packages.mjs'
@@ -29,13 +30,20 @@ async function main() {
     console.error('Running the server through sudo: it gives each sandbox a user of its own.')
   const server = startServer(node, prefix)
   await step('Starting the server', () => untilAnswering(server))
+  await refuseBrokenSandbox()
   await pushWelcome(node, server)
 }
 
 /** A group of its own: a Ctrl-C reaches this script alone, which passes it on once. sudo needs the terminal's. */
 function startServer(node, prefix) {
   const environment = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
-  const command = [...keepingEnvironment(prefix, handedOn(environment)), node, MAIN, 'serve']
+  const command = [
+    ...keepingEnvironment(prefix, handedOn(environment)),
+    ...withControlGroups(),
+    node,
+    MAIN,
+    'serve',
+  ]
   const server = spawn(command[0], command.slice(1), {
     cwd: projectRoot,
     env: environment,
@@ -64,6 +72,14 @@ async function untilAnswering(server) {
     await sleep(50)
   }
   throw new SetupProblem('The server did not start: what it said stands above.')
+}
+
+/** `/readyz` says in sentences what project code cannot run without. */
+async function refuseBrokenSandbox() {
+  const answer = await fetch(`${url}/readyz`)
+  if (answer.ok) return
+  const { detail, sandbox } = await answer.json()
+  throw new SetupProblem(['The sandbox does not work here:', ...(sandbox?.problems ?? [detail])].join('\n'))
 }
 
 async function pushWelcome(node, server) {

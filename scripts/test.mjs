@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withControlGroups } from './setup/cgroup.mjs'
 import { ensureChromium } from './setup/chromium.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
@@ -55,7 +56,13 @@ async function runVitest(node, chromium, args) {
     '--reporter=json',
     `--outputFile.json=${report}`,
   ]
-  const command = [...keepingEnvironment(prefix, handedOn(environment)), node, ...vitest, ...args]
+  const command = [
+    ...keepingEnvironment(prefix, handedOn(environment)),
+    ...withControlGroups(),
+    node,
+    ...vitest,
+    ...args,
+  ]
   try {
     const code = await show(command[0], command.slice(1), { cwd: projectRoot, env: environment })
     return { code, ...counts(report) }
