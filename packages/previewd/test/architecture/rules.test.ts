@@ -35,7 +35,7 @@ test('a file has one reason to exist: none is long, none is called utils, none i
   expect(
     files
       .map(({ path }) => path)
-      .filter((path) => /(^|\/)(utils?|helpers?|common|index|misc)\.ts$/.test(path)),
+      .filter((path) => /(^|\/)(utils?|helpers?|index|misc)\.ts$/.test(path)),
   ).toEqual([])
 })
 
