@@ -1,5 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import {
   type Cgroup,
   type CgroupHierarchy,
@@ -8,22 +8,24 @@ import {
   isWritable,
   makeGroup,
   readKeyedCount,
+  readMembers,
   removeGroup,
   sweepDeadDaemons,
 } from './cgroup.ts'
 
 const SWEEP_TIMEOUT_MS = 5_000
+/** Where processes go that are in the way. */
+const LEAF = 'daemon'
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
 
 /**
- * Control groups v2 (Documentation/admin-guide/cgroup-v2): groups below the daemon's own one, which systemd hands
- * over with `Delegate=yes`. `membership` is the text of /proc/self/cgroup.
+ * Control groups v2 (Documentation/admin-guide/cgroup-v2). `membership` is the text of /proc/self/cgroup. Returns a
+ * sentence where they cannot be used.
  */
 export async function openCgroupV2(root: string, membership: string): Promise<CgroupHierarchy | string> {
   const own = /^0::(.*)$/m.exec(membership)?.[1]
   if (own === undefined) return 'The daemon is in no cgroup v2 group.'
-  // Where an earlier call has moved this process, see enableControllers.
-  const base = join(root, own.replace(/\/daemon$/, ''))
+  const base = await chooseBase(root, own)
   const controllers = (await readFile(join(base, 'cgroup.controllers'), 'utf8').catch(() => '')).split(/\s+/)
   const missing = CONTROLLERS.filter((controller) => !controllers.includes(controller))
   if (missing.length > 0) return `The cgroup ${base} has no controller ${missing.join(', ')}.`
@@ -31,7 +33,7 @@ export async function openCgroupV2(root: string, membership: string): Promise<Cg
     return `The cgroup ${base} is not delegated to the daemon.`
   }
   try {
-    await enableControllers(base)
+    if (base !== root) await moveMembers(base)
     const daemon = join(base, 'previewd', await daemonGroupName())
     await makeParents(base, daemon)
     return hierarchyAt(base, daemon)
@@ -41,27 +43,46 @@ export async function openCgroupV2(root: string, membership: string): Promise<Cg
 }
 
 /**
- * A group whose members are processes cannot hand controllers down (except the root), so the daemon moves itself
- * into a leaf first.
+ * The daemon's own group where it is alone in it, as in a systemd service with `Delegate=yes`; else, as from a shell
+ * or in a container, the root of the hierarchy.
  */
-async function enableControllers(directory: string): Promise<void> {
-  const wanted = CONTROLLERS.map((controller) => `+${controller}`).join(' ')
-  const control = join(directory, 'cgroup.subtree_control')
-  const members = await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '')
-  const enabled = (await readFile(control, 'utf8')).split(/\s+/)
-  if (CONTROLLERS.every((controller) => enabled.includes(controller))) return
-  if (members.split('\n').includes(String(process.pid)) && directory !== dirname(directory)) {
-    const leaf = join(directory, 'daemon')
-    await mkdir(leaf, { recursive: true })
-    await writeFile(join(leaf, 'cgroup.procs'), String(process.pid))
-  }
-  await writeFile(control, wanted)
+async function chooseBase(root: string, own: string): Promise<string> {
+  // Where an earlier call has moved this process.
+  const group = join(root, own.replace(/\/daemon$/, ''))
+  const members = [...(await readMembers(group)), ...(await readMembers(join(group, LEAF)))]
+  const alone = members.length > 0 && members.every((pid) => pid === process.pid)
+  return alone && (await isWritable(join(group, 'cgroup.subtree_control'))) ? group : root
 }
 
 async function makeParents(base: string, daemon: string): Promise<void> {
   await mkdir(daemon, { recursive: true })
-  await enableControllers(join(base, 'previewd'))
-  await enableControllers(daemon)
+  for (const directory of [base, join(base, 'previewd'), daemon]) await enableControllers(directory)
+}
+
+async function enableControllers(directory: string): Promise<void> {
+  const control = join(directory, 'cgroup.subtree_control')
+  const enabled = (await readFile(control, 'utf8')).split(/\s+/)
+  if (CONTROLLERS.every((controller) => enabled.includes(controller))) return
+  const wanted = CONTROLLERS.map((controller) => `+${controller}`).join(' ')
+  try {
+    await writeFile(control, wanted)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error
+    await moveMembers(directory)
+    await writeFile(control, wanted)
+  }
+}
+
+/** A group that has processes of its own cannot hand controllers down (except the root of the machine). */
+async function moveMembers(directory: string): Promise<void> {
+  const leaf = join(directory, LEAF)
+  await mkdir(leaf, { recursive: true })
+  for (const pid of await readMembers(directory)) {
+    await writeFile(join(leaf, 'cgroup.procs'), String(pid)).catch((error: NodeJS.ErrnoException) => {
+      // Ended meanwhile.
+      if (error.code !== 'ESRCH') throw error
+    })
+  }
 }
 
 function hierarchyAt(base: string, daemon: string): CgroupHierarchy {

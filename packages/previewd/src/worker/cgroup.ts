@@ -46,7 +46,8 @@ export async function emptyAndRemove(directory: string, timeoutMs: number): Prom
   }
 }
 
-async function readMembers(directory: string): Promise<number[]> {
+/** Ids of processes in the group; those of other PID namespaces are 0 and left out. */
+export async function readMembers(directory: string): Promise<number[]> {
   const text = await readFile(join(directory, 'cgroup.procs'), 'utf8').catch(() => '')
   return text.split('\n').flatMap((line) => (line === '' || line === '0' ? [] : Number(line)))
 }

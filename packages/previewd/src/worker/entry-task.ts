@@ -15,7 +15,7 @@ type ExecTask = TaskRequest & { kind: 'exec' }
 /** How long output of a program that has ended is waited for, where a child of it keeps the pipe open. */
 const OUTPUT_GRACE_MS = 100
 /** How long a finished build may go on with work that it did not wait for. */
-const IDLE_GRACE_MS = 2_000
+const IDLE_GRACE_MS = 1_000
 const NOTHING_STARTED = 127
 
 interface TaskEnd {
