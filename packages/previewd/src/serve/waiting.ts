@@ -1,4 +1,4 @@
-import { OWN_HEADERS, sendOwn } from './answers.ts'
+import { sendOwn } from './answers.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { acceptsPage, isNavigation } from './navigation.ts'
 import { PAGE_POLICY, renderStatusPage } from './status-page/page.ts'
@@ -9,6 +9,9 @@ import type { Visit } from './visit.ts'
 
 /** Where the waiting page hears of the project; below a path that every preview reserves. */
 export const STATUS_PATH = '/.previewd/status'
+
+/** Between questions for a status that cannot be streamed. */
+const PAUSE_MS = 1500
 
 /** A status as this viewer sees it; undefined once there is something else at the address than waiting. */
 export type ViewerStatusSource = () => ViewerStatus | undefined
@@ -42,8 +45,10 @@ export function sendStatus(
   const current = (): string => JSON.stringify(toUpdate(source()))
   const wantsStream = req.method === 'GET' && req.headers.accept?.includes('text/event-stream') === true
   if (wantsStream && streams?.open(res, project.id, current)) return
-  const headers = { ...OWN_HEADERS, 'Content-Type': 'application/json; charset=utf-8' }
-  sendOwn(req, res, wantsStream ? 503 : 200, wantsStream ? '{}' : current(), headers)
+  // A stream that ends at once is asked for again after the pause that it names.
+  const body = wantsStream ? `retry: ${PAUSE_MS}\ndata: ${current()}\n\n` : current()
+  const type = wantsStream ? 'text/event-stream' : 'application/json'
+  sendOwn(req, res, 200, body, { 'Content-Type': `${type}; charset=utf-8` })
 }
 
 /** What the page's script reads. */

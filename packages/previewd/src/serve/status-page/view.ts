@@ -66,16 +66,11 @@ function step(state: StepState, label: string, count: string, extra = ''): strin
   )
 }
 
-const PHASES: Record<InstallProgress['phase'], string> = {
-  resolving: 'resolving',
-  fetching: 'fetching',
-  linking: 'linking',
-}
-
 function countText(progress: InstallProgress | undefined): string {
   if (progress === undefined) return ''
+  if (progress.done === 0) return progress.phase
   const count = progress.total === undefined ? `${progress.done}` : `${progress.done} of ${progress.total}`
-  return `${PHASES[progress.phase]} ${count} packages`
+  return `${progress.phase} ${count} packages`
 }
 
 function progressHtml(progress: InstallProgress | undefined): string {
