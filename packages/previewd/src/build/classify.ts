@@ -1,8 +1,8 @@
 import { isBuiltin } from 'node:module'
 import { posix } from 'node:path'
 import { missingIndex } from './detect.ts'
+import type { Found } from './found.ts'
 import { nearNames } from './near-name.ts'
-import type { Found } from './refine.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
 /** What the kind of a problem adds to its diagnostic. */

@@ -7,7 +7,7 @@ import type { LogLine, Task, TaskOutcome, Worker, WorkerLimits, Workers } from '
 import { WorkerError } from '../model/worker.ts'
 import { readCheckLog } from './check-log.ts'
 import { LogTail } from './log-tail.ts'
-import { fromOutcome, fromWorkerError } from './outcome.ts'
+import { fromOutcome, fromWorkerError, timedOut } from './outcome.ts'
 import { type Taken, takeOutput, takeStatic } from './output.ts'
 import { APP, type BuildPlan, planWithBase } from './plan.ts'
 import { refine } from './refine.ts'
@@ -88,7 +88,11 @@ async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun
   try {
     const run = await buildIn(worker, options, plan)
     kept = run.state === 'succeeded'
-    return kept ? { ...run, rest: finishRest(worker, options, plan) } : run
+    if (!kept) return run
+    const rest = finishRest(worker, options, plan)
+    // Whoever takes the result handles this; until then it must not count as unhandled.
+    rest.catch(() => undefined)
+    return { ...run, rest }
   } finally {
     if (!kept) await worker.stop()
   }
@@ -136,9 +140,7 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
     const diagnostics = await refine([...taken.warnings, ...missingPage(taken, folders)], snapshot)
     return { state: 'succeeded', diagnostics, artifact: await writer.seal(), rest: Promise.resolve([]) }
   } catch (error) {
-    if (options.signal.aborted) return unsuccessful(options, 'canceled', [])
-    if (!(error instanceof WorkerError)) throw error
-    return unsuccessful(options, 'failed', [fromWorkerError(error, folders.map(inProject).join(' or '))])
+    return brokenOff(error, options, folders.map(inProject).join(' or '))
   }
 }
 
@@ -151,10 +153,18 @@ async function prepare(worker: Worker, options: BuildOptions, plan: TaskPlan): P
     if (usesShell(plan)) await worker.put(scriptRunners(plan.root, installed))
     return undefined
   } catch (error) {
-    if (options.signal.aborted) return unsuccessful(options, 'canceled', [])
-    if (error instanceof WorkerError) return unsuccessful(options, 'failed', [fromWorkerError(error, '')])
-    throw error
+    return brokenOff(error, options, '')
   }
+}
+
+/** What it means that the worker did not take or give files to the end; rethrows failures of the server. */
+async function brokenOff(error: unknown, options: BuildOptions, outputDir: string): Promise<BuildRun> {
+  const { signal, limits } = options
+  if (signal.aborted) return unsuccessful(options, 'canceled', [])
+  if (!(error instanceof WorkerError)) throw error
+  if (error.message.includes('timed_out'))
+    return unsuccessful(options, 'timed_out', [timedOut(limits.timeoutMs)])
+  return unsuccessful(options, 'failed', [fromWorkerError(error, outputDir)])
 }
 
 function usesShell({ steps, checks }: TaskPlan): boolean {

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
+import type { Found } from './found.ts'
 import { readPackageJson } from './package-json.ts'
-import type { Found } from './refine.ts'
 
 const MAX_SOURCE_BYTES = 1024 * 1024
 const MAX_JSON_FILES = 200

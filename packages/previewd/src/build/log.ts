@@ -1,5 +1,6 @@
 import { appendFile, type FileHandle, mkdir, open, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { KeyedQueue } from '../lib/keyed-queue.ts'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { LogLine } from '../model/worker.ts'
 import { cutText } from './cut-text.ts'
@@ -10,6 +11,7 @@ export type StampedLine = LogLine & { at: string }
 const MAX_LINE_BYTES = 8 * 1024
 /** What a line costs besides its text; empty lines would be without a bound otherwise. */
 const LINE_OVERHEAD_BYTES = 64
+const MAX_VIEWS_WAITING = 16
 const WRITE_AFTER_MS = 100
 
 /** The log of a build that runs: the newest lines up to a size in memory, and all of them on their way to a file. */
@@ -124,6 +126,8 @@ export interface BuildLogsOptions {
  */
 export class BuildLogs {
   readonly #options: BuildLogsOptions
+  /** Two writes of one file at once would share their temporary file. */
+  readonly #views = new KeyedQueue(MAX_VIEWS_WAITING, () => new Error('too many writes of a view wait'))
   /** One for each build that runs. */
   readonly #live = new Map<string, LiveLog>()
 
@@ -165,7 +169,8 @@ export class BuildLogs {
 
   /** These files are views for people; what the server knows does not depend on them. */
   async #view(project: string, name: string, text: string): Promise<void> {
-    await replaceFile(join(this.#options.dataDir, 'projects', project, name), text).catch(() => undefined)
+    const file = join(this.#options.dataDir, 'projects', project, name)
+    await this.#views.run(file, () => replaceFile(file, text)).catch(() => undefined)
   }
 
   #file(project: string, buildId: string): string {

@@ -19,16 +19,18 @@ export function fromOutcome(outcome: TaskOutcome, context: OutcomeContext): Diag
     case 'failed':
       return fromFailure(outcome, context)
     case 'timed_out':
-      return [
-        ended('BUILD_TIMED_OUT', `The build did not end within ${context.timeoutMs / 1000} s.`, {
-          hint: 'something in the build keeps running: a watcher, a server, an open handle or an endless loop',
-        }),
-      ]
+      return [timedOut(context.timeoutMs)]
     case 'out_of_memory':
       return [ended('BUILD_OUT_OF_MEMORY', 'The build needed more memory than it may use.')]
     case 'violation':
       return [...readCommandLog(context.log, context, `The build was ended: ${outcome.detail}`)]
   }
+}
+
+export function timedOut(timeoutMs: number): Diagnostic {
+  return ended('BUILD_TIMED_OUT', `The build did not end within ${timeoutMs / 1000} s.`, {
+    hint: 'something in the build keeps running: a watcher, a server, an open handle or an endless loop',
+  })
 }
 
 function fromFailure(outcome: TaskOutcome & { kind: 'failed' }, context: OutcomeContext): Diagnostic[] {

@@ -2,11 +2,14 @@ import { toPlainText } from '../lib/plain-text.ts'
 import type { Diagnostic, DiagnosticOrigin } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
 import { cutText } from './cut-text.ts'
+import type { Found } from './found.ts'
 import { makeFrame } from './frame.ts'
 import { locate } from './locate.ts'
 
 export const MAX_DIAGNOSTICS = 50
 const MAX_FOUND = 10 * MAX_DIAGNOSTICS
+/** Of all diagnostics of a build: every status holds them. */
+const MAX_TOTAL_BYTES = 96 * 1024
 const MAX_MESSAGE_BYTES = 4096
 const MAX_FRAME_BYTES = 2048
 const MAX_SOURCE_BYTES = 1024 * 1024
@@ -14,14 +17,6 @@ const MAX_FIELD_BYTES = 1024
 
 /** What broke first breaks the rest: an install before a config, a config before a build, a build before types. */
 const ORDER: DiagnosticOrigin[] = ['install', 'config', 'transform', 'build', 'type', 'runtime', 'network']
-
-/** A diagnostic as it is found, with what its place can be looked up by. */
-export type Found = Diagnostic & {
-  /** The import that failed, as it stands in `file`. */
-  findImport?: string
-  /** A JSON file is broken, and the tool did not say which. */
-  findInvalidJson?: boolean
-}
 
 /**
  * Diagnostics as they are kept: root cause first, each once, at most {@link MAX_DIAGNOSTICS}, of bounded size, with a
@@ -34,8 +29,22 @@ export async function refine(found: readonly Found[], snapshot: Snapshot): Promi
     const key = [bounded.severity, bounded.file, bounded.line, bounded.column, bounded.message].join('\0')
     if (!unique.has(key)) unique.set(key, bounded)
   }
-  const kept = [...unique.values()].slice(0, MAX_DIAGNOSTICS)
+  const kept = withinBudget([...unique.values()].slice(0, MAX_DIAGNOSTICS))
   return Promise.all(kept.map((diagnostic) => withFrame(diagnostic, snapshot)))
+}
+
+/** The first ones whole; those beyond the budget lose their frames and stacks, then their place in the list. */
+function withinBudget(diagnostics: Diagnostic[]): Diagnostic[] {
+  let left = MAX_TOTAL_BYTES
+  const kept: Diagnostic[] = []
+  for (const diagnostic of diagnostics) {
+    const { frame = '', stack = '', ...short } = diagnostic
+    const isWhole = left > frame.length + stack.length
+    left -= short.message.length + (isWhole ? frame.length + stack.length : 0)
+    if (left < 0 && kept.length > 0) break
+    kept.push(isWhole ? diagnostic : short)
+  }
+  return kept
 }
 
 function weight({ severity, origin }: Diagnostic): number {

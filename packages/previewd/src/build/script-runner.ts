@@ -8,13 +8,14 @@ const { basename } = require('node:path')
 const { readFileSync } = require('node:fs')
 
 const runner = basename(process.argv[1])
-let args = process.argv.slice(2).filter((arg) => !/^(--silent|-s|--bun|--if-present|-y|--yes|--no-install)$/.test(arg))
+const given = process.argv.slice(2).filter((arg) => !/^(--silent|-s|--bun|--if-present|-y|--yes|--no-install)$/.test(arg))
 const scripts = JSON.parse(readFileSync('package.json', 'utf8')).scripts || {}
 const known = (name) => Object.prototype.hasOwnProperty.call(scripts, name)
 const shell = (command, rest) => {
   const quoted = rest.map((arg) => " '" + arg.replaceAll("'", "'\\\\''") + "'").join('')
-  const env = { ...process.env, npm_execpath: process.argv[1], npm_node_execpath: process.execPath }
-  const { status } = spawnSync('/bin/sh', ['-c', command + quoted], { stdio: 'inherit', env })
+  const { status } = spawnSync('/bin/sh', ['-c', 'export npm_execpath="$0"; ' + command + quoted, process.argv[1]], {
+    stdio: 'inherit',
+  })
   if (status !== 0) process.exit(status === null ? 1 : status)
 }
 const runScript = (name, rest) => {
@@ -23,7 +24,7 @@ const runScript = (name, rest) => {
   }
 }
 
-if (runner === 'npx' || runner === 'bunx') args.unshift('exec')
+const args = runner === 'npx' || runner === 'bunx' ? ['exec', ...given] : given
 const [verb, ...rest] = args
 if (rest[0] === '--' && verb === 'exec') rest.shift()
 if (verb === 'run' || verb === 'run-script') {

@@ -3,7 +3,7 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import type { ToolError } from '../model/worker.ts'
 import { classify } from './classify.ts'
 import { type ErrorText, readErrorText } from './error-text.ts'
-import type { Found } from './refine.ts'
+import type { Found } from './found.ts'
 import { projectPath, type SourcePlace } from './source-path.ts'
 
 const MAX_STACK_LINES = 10

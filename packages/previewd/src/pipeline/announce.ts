@@ -38,7 +38,12 @@ export class Announcer {
   }
 
   newestFinished(project: string): Build | undefined {
-    return newestFinished(this.#parts.builds.list(project, { limit: BUILDS_LOOKED_AT }).items)
+    const { builds } = this.#parts
+    // Records carry their diagnostics, so that many of them are not read where the first two will do.
+    return (
+      newestFinished(builds.list(project, { limit: 2 }).items) ??
+      newestFinished(builds.list(project, { limit: BUILDS_LOOKED_AT }).items)
+    )
   }
 
   queued(build: Build): void {

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import { PreviewdError } from '../errors.ts'
 import type { Artifact } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
@@ -9,6 +8,7 @@ import type { Project, ProjectSettings } from '../model/project.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import { Afterwork } from './afterwork.ts'
 import { Announcer } from './announce.ts'
+import { buildsOtherwise, newBuild, requeued } from './new-build.ts'
 import type { PipelineParts } from './parts.ts'
 import { publishBuild } from './publish.ts'
 import { recover } from './recover.ts'
@@ -16,9 +16,6 @@ import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
 import { Scheduler } from './scheduler.ts'
 import { openArtifact, variantId } from './variant.ts'
 import { Watchers } from './watchers.ts'
-
-/** Settings that decide what a build makes of the same files. */
-const BUILD_SETTINGS = ['root', 'framework', 'buildCommand', 'outputDir', 'nodeVersion', 'env'] as const
 
 const CANCEL_TIMEOUT_MS = 10_000
 const MAX_CHANGES_TOLD = 1000
@@ -278,36 +275,6 @@ interface EnqueueOptions {
   syncMs?: number
   /** A build that was queued before. */
   build?: Build
-}
-
-function newBuild(project: string, revision: number, syncMs: number | undefined): Build {
-  const timings = syncMs === undefined ? {} : { syncMs }
-  return {
-    id: newBuildId(),
-    project,
-    revision,
-    state: 'queued',
-    queuedAt: new Date().toISOString(),
-    diagnostics: [],
-    timings,
-  }
-}
-
-function requeued({ id, project, queuedAt }: Build, revision: number): Build {
-  return { id, project, revision, state: 'queued', queuedAt, diagnostics: [], timings: {} }
-}
-
-/** 12 characters of [a-z0-9]. */
-function newBuildId(): string {
-  const half = () =>
-    randomInt(36 ** 6)
-      .toString(36)
-      .padStart(6, '0')
-  return half() + half()
-}
-
-function buildsOtherwise(before: ProjectSettings, after: ProjectSettings): boolean {
-  return BUILD_SETTINGS.some((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]))
 }
 
 function projectNotFound(id: string): PreviewdError {

@@ -67,9 +67,7 @@ export class Scheduler<T extends Ticket> {
   /** Rejects with QUEUE_FULL where a request for this project could not wait. */
   checkRoom(project: string): void {
     if (this.waiting(project) || this.load.waiting < this.#options.queueLimit) return
-    throw new PreviewdError('QUEUE_FULL', 'Too many builds are waiting; try again later.', {
-      extra: { retryAfterSeconds: 5 },
-    })
+    throw new PreviewdError('QUEUE_FULL', 'Too many builds are waiting; try again later.')
   }
 
   /**
