@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { PreviewdError } from '../errors.ts'
-import type { ChangeBatch, IncomingFile } from '../model/files.ts'
+import type { AppliedChanges, ChangeBatch, IncomingFile } from '../model/files.ts'
+import { readChanges } from '../sync/read-changes.ts'
 import { type ApiContext, requireProject } from './context.ts'
-import { changesAnswer, changesBody, syncBody } from './schemas/changes.ts'
+import { changesAnswer, changesBody, changesQuery, syncBody } from './schemas/changes.ts'
 import { problems, projectParams, waitQuery } from './schemas/common.ts'
 import { waitForRevision } from './wait.ts'
 
@@ -12,7 +14,19 @@ const tags = ['Files']
 
 /** Files that come in: pushed as a batch, or pulled from the project's source. */
 export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
-  const { pipeline, config, idempotency, readChanges } = context
+  const { pipeline, config, idempotency, tmpDir } = context
+
+  async function apply(request: FastifyRequest, reply: FastifyReply, id: string): Promise<AppliedChanges> {
+    // Where the body is refused half-way, what follows of it is not read.
+    reply.header('connection', 'close')
+    await using batch = await readChanges(
+      { headers: request.headers, body: (request.body ?? request.raw) as Readable },
+      { limits: config.limits, tmpDir, query: request.query as Record<string, unknown> },
+    )
+    reply.removeHeader('connection')
+    const content = batchContent(batch)
+    return await idempotency.run(request, reply, content, () => pipeline.applyChanges(id, batch))
+  }
 
   return async (app) => {
     app.register(async (streaming: typeof app) => {
@@ -36,21 +50,12 @@ export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
           tags,
           summary: 'Apply one atomic batch of files; creates the project where it does not exist',
           params: projectParams,
-          querystring: waitQuery.loose(),
+          querystring: changesQuery,
           response: { 200: changesAnswer, 202: changesAnswer, ...problems },
         },
         handler: async (request, reply) => {
           const { id } = request.params
-          const body = (request.body ?? request.raw) as Readable
-          reply.header('connection', 'close')
-          await using batch = await readChanges(
-            { headers: request.headers, body },
-            { limits: config.limits, tmpDir: context.tmpDir, query: request.query },
-          )
-          reply.removeHeader('connection')
-          const applied = await idempotency.run(request, reply, batchContent(batch), () =>
-            pipeline.applyChanges(id, batch),
-          )
+          const applied = await apply(request, reply, id)
           const waited = await waitForRevision(context, reply, {
             project: id,
             revision: applied.revision,

@@ -1,9 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http'
-import type { Readable } from 'node:stream'
 import type { FastifyBaseLogger, FastifyServerFactory } from 'fastify'
 import type { Config } from '../config.ts'
 import type { EventBus } from '../model/event.ts'
-import type { ChangeBatch } from '../model/files.ts'
 import type { Grants } from '../model/grant.ts'
 import type { Pipeline } from '../model/pipeline.ts'
 import type { Builds, Files, Keys, Projects } from '../model/store.ts'
@@ -21,7 +18,6 @@ export interface ApiOptions {
   workers: Pick<Workers, 'status'>
   config: Config
   logger: FastifyBaseLogger
-  readChanges: ReadChanges
   /** Where bodies are spooled: the store's, which is emptied at the start. */
   tmpDir: string
   /** True from the first signal to end on: `/readyz` says so. */
@@ -31,12 +27,3 @@ export interface ApiOptions {
   /** Emits `upgrade` for WebSocket requests that are the API's; the server itself where it is not given. */
   upgrades?: NodeJS.EventEmitter
 }
-
-/**
- * Reads the body of a `changes` call, streaming, into a validated batch (src/sync has it). Disposing of it, once it
- * was applied or refused, removes what was spooled.
- */
-export type ReadChanges = (
-  request: { headers: IncomingHttpHeaders; body: Readable },
-  options: { limits: Config['limits']; tmpDir: string; query: Record<string, unknown> },
-) => Promise<ChangeBatch & AsyncDisposable>

@@ -12,7 +12,6 @@ import type { EventBus } from '../../src/model/event.ts'
 import type { SandboxStatus } from '../../src/model/worker.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { createHandWrittenPipeline, type HandWrittenPipeline } from './hand-written-pipeline.ts'
-import { readJsonChanges } from './read-json-changes.ts'
 
 export interface TestServer {
   app: FastifyInstance
@@ -51,7 +50,6 @@ export async function startServer(
     logger,
     grants: openGrants(dataDir),
     workers: { status: async () => server.sandbox },
-    readChanges: readJsonChanges,
     isDraining: () => server.draining,
     ...overrides,
   })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { status } from './build.ts'
+import { waitQuery } from './common.ts'
 
 const path = z.string().meta({ description: 'Relative, with /, at most 1,024 bytes', example: 'src/App.tsx' })
 
@@ -17,6 +18,19 @@ export const changesBody = z
       .meta({ description: 'Refuse with 409 unless the project is at this revision' }),
   })
   .meta({ id: 'Changes', description: 'One atomic batch' })
+
+export const changesQuery = waitQuery.extend({
+  baseRevision: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .optional()
+    .meta({ description: 'For bodies that are archives' }),
+  replace: z
+    .enum(['', '0', '1', 'true', 'false'])
+    .optional()
+    .meta({ description: 'Delete every file that is not sent: a full upload' }),
+})
 
 const change = z.object({ path: z.string(), kind: z.enum(['added', 'modified', 'deleted']) })
 
