@@ -192,7 +192,7 @@ class StoredEnvironments implements Environments {
     if (result.kind === 'failed') {
       if (result.outcome.kind === 'violation')
         throw new Error(`The installer failed. ${result.outcome.detail}`)
-      const diagnostics = explainFailure(result.errors, result.outcome, {
+      const diagnostics = await explainFailure(result.errors, result.outcome, {
         sources: plan.sources,
         registryFailure: proxy.failureSince(startedAt),
         knownVersions: (name) => proxy.knownVersions(name),
@@ -237,6 +237,7 @@ class StoredEnvironments implements Environments {
       ensurePnpm(join(dataDir, 'runtime-tools')),
       startRegistryProxy({
         socket: join(runDir, 'registry.sock'),
+        cacheDir: join(dataDir, 'environments', 'metadata'),
         registryUrl: registry.url,
         token: registry.token,
       }),

@@ -11,7 +11,7 @@ export interface FailureContext {
   /** Why the registry could not be reached during the install, where it could not. */
   registryFailure: string | undefined
   /** Versions of a package that the registry has. */
-  knownVersions: (name: string) => string[]
+  knownVersions: (name: string) => Promise<string[]>
   timeoutMs: number
   minimumReleaseAgeMinutes: number
 }
@@ -21,11 +21,11 @@ type Explanation = Pick<Diagnostic, 'code' | 'message' | 'hint'>
 const MAX_MESSAGE = 2000
 
 /** Turns a failed install into diagnostics that an author can act on; never empty. */
-export function explainFailure(
+export async function explainFailure(
   errors: readonly PnpmError[],
   outcome: Exclude<TaskOutcome, { kind: 'succeeded' }>,
   context: FailureContext,
-): Diagnostic[] {
+): Promise<Diagnostic[]> {
   if (outcome.kind === 'timed_out') {
     const seconds = Math.round(context.timeoutMs / 1000)
     return [
@@ -39,16 +39,20 @@ export function explainFailure(
     const how = outcome.kind === 'failed' ? `exit code ${outcome.exitCode}` : outcome.kind
     return [problem({ code: 'INSTALL_FAILED', message: `The install failed (${how}).` })]
   }
-  return errors.map((error) => explainError(error, context))
+  return await Promise.all(errors.map((error) => explainError(error, context)))
 }
 
-function explainError(error: PnpmError, context: FailureContext): Diagnostic {
+async function explainError(error: PnpmError, context: FailureContext): Promise<Diagnostic> {
   const asked = askedFor(error.message)
-  const explanation = explanationOf(error, asked, context)
+  const explanation = await explanationOf(error, asked, context)
   return { ...problem(explanation), ...locate([asked?.name, asked?.parent], context.sources) }
 }
 
-function explanationOf(error: PnpmError, asked: Asked | undefined, context: FailureContext): Explanation {
+async function explanationOf(
+  error: PnpmError,
+  asked: Asked | undefined,
+  context: FailureContext,
+): Promise<Explanation> {
   const { code, message } = error
   if (code === 'ERR_PNPM_EXOTIC_SUBDEP' || (asked !== undefined && isExotic(asked.specifier))) {
     return {
@@ -72,7 +76,7 @@ function explanationOf(error: PnpmError, asked: Asked | undefined, context: Fail
     }
   }
   if (code === 'ERR_PNPM_NO_MATCHING_VERSION' || code === 'ERR_PNPM_NO_VERSIONS') {
-    return explainVersion(asked, message, context)
+    return await explainVersion(asked, message, context)
   }
   if (/MATURE|MINIMUM_RELEASE_AGE/.test(code)) {
     const hours = Math.round(context.minimumReleaseAgeMinutes / 60)
@@ -89,9 +93,13 @@ function explanationOf(error: PnpmError, asked: Asked | undefined, context: Fail
   return { code: 'INSTALL_FAILED', message: clip(`${message} (${code})`) }
 }
 
-function explainVersion(asked: Asked | undefined, message: string, context: FailureContext): Explanation {
+async function explainVersion(
+  asked: Asked | undefined,
+  message: string,
+  context: FailureContext,
+): Promise<Explanation> {
   if (asked === undefined) return { code: 'VERSION_NOT_FOUND', message: clip(message) }
-  const near = nearVersions(context.knownVersions(asked.name), asked.specifier)
+  const near = nearVersions(await context.knownVersions(asked.name), asked.specifier)
   return {
     code: 'VERSION_NOT_FOUND',
     message: `No version of ${asked.name} satisfies ${asked.specifier}.`,

@@ -1,17 +1,20 @@
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
 import { Readable, Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { ReadableStream } from 'node:stream/web'
-import { LRUCache } from 'lru-cache'
-import { rewriteTarballs } from './packument.ts'
+import { type CachedMetadata, MetadataCache } from './metadata-cache.ts'
+import { tarballRewriter } from './packument.ts'
 import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
 
 export interface RegistryProxyOptions {
   /** Where the unix socket is made. */
   socket: string
+  /** Folder for package metadata; emptied at the start. */
+  cacheDir: string
   registryUrl: string
   /** Sent to that registry and to nothing else. */
   token?: string | undefined
@@ -25,14 +28,17 @@ export interface ProxyLimits {
   answerTimeoutMs: number
   transferTimeoutMs: number
   cacheBytes: number
-  /** How long metadata is given out again without asking the registry. */
+  /**
+   * How long metadata is given out again without asking the registry. Next to a minimum release age of hours this
+   * hides nothing that could be installed.
+   */
   freshMs: number
 }
 
 export interface RegistryProxy {
   readonly socket: string
   /** Versions of a package that the registry offered a moment ago, as far as they are remembered. */
-  knownVersions(name: string): string[]
+  knownVersions(name: string): Promise<string[]>
   /** Why the registry could not be reached, newest first; only failures since `time` (ms since the epoch). */
   failureSince(time: number): string | undefined
   close(): Promise<void>
@@ -43,18 +49,12 @@ const DEFAULT_LIMITS: ProxyLimits = {
   tarballBytes: 256 * 1024 * 1024,
   answerTimeoutMs: 20_000,
   transferTimeoutMs: 120_000,
-  cacheBytes: 64 * 1024 * 1024,
-  freshMs: 60_000,
+  cacheBytes: 1024 * 1024 * 1024,
+  freshMs: 15 * 60_000,
 }
 const MAX_CONNECTIONS = 512
 /** Headers of the registry's answer that the installer may see. */
 const PASSED_HEADERS = ['content-type', 'etag', 'last-modified', 'cache-control']
-
-interface CachedMetadata {
-  body: Buffer
-  headers: Record<string, string>
-  fetchedAt: number
-}
 
 /**
  * The only network of the installer: an HTTP server on a unix socket that forwards GET and HEAD requests for package
@@ -72,22 +72,20 @@ class UnixProxy implements RegistryProxy {
   readonly #token: string | undefined
   readonly #limits: ProxyLimits
   readonly #server = createServer((request, response) => void this.#answer(request, response))
-  readonly #cache: LRUCache<string, CachedMetadata>
+  readonly #cache: MetadataCache
   #failure: { at: number; reason: string } | undefined
 
-  constructor({ socket, registryUrl, token, limits }: RegistryProxyOptions) {
+  constructor({ socket, cacheDir, registryUrl, token, limits }: RegistryProxyOptions) {
     this.socket = socket
     this.#registry = new URL(registryUrl.endsWith('/') ? registryUrl : `${registryUrl}/`)
     this.#token = token
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
-    this.#cache = new LRUCache({
-      maxSize: this.#limits.cacheBytes,
-      sizeCalculation: ({ body }) => body.length + 1024,
-    })
+    this.#cache = new MetadataCache(cacheDir, this.#limits.cacheBytes)
     this.#server.maxConnections = MAX_CONNECTIONS
   }
 
   async listen(): Promise<void> {
+    await this.#cache.clear()
     await mkdir(dirname(this.socket), { recursive: true, mode: 0o711 })
     await rm(this.socket, { force: true })
     this.#server.listen(this.socket)
@@ -108,15 +106,11 @@ class UnixProxy implements RegistryProxy {
     return this.#failure !== undefined && this.#failure.at >= time ? this.#failure.reason : undefined
   }
 
-  knownVersions(name: string): string[] {
-    const keys = [name, name.replace('/', '%2f'), name.replace('/', '%2F')]
-    for (const [key, { body }] of this.#cache.entries()) {
-      if (!keys.some((candidate) => key.endsWith(` ${candidate}`))) continue
-      const json: unknown = JSON.parse(body.toString('utf8'))
-      const versions = (json as { versions?: unknown }).versions
-      return typeof versions === 'object' && versions !== null ? Object.keys(versions) : []
-    }
-    return []
+  async knownVersions(name: string): Promise<string[]> {
+    const paths = [name, name.replace('/', '%2f'), name.replace('/', '%2F')]
+    const text = await this.#cache.find((key) => paths.some((path) => key.endsWith(` ${path}`)))
+    const { versions } = JSON.parse(text ?? '{}') as { versions?: Record<string, unknown> }
+    return Object.keys(versions ?? {})
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -129,7 +123,8 @@ class UnixProxy implements RegistryProxy {
       else await this.#sendTarball(asked, request, response)
     } catch (error) {
       // An installer that has had enough hangs up; that is not the registry's fault.
-      if (!response.destroyed) this.#failure = { at: Date.now(), reason: reasonOf(error) }
+      const hungUp = (error as NodeJS.ErrnoException).code === 'ERR_STREAM_PREMATURE_CLOSE'
+      if (!hungUp) this.#failure = { at: Date.now(), reason: reasonOf(error) }
       if (response.headersSent) response.destroy()
       else refuse(response, 502)
     }
@@ -144,17 +139,20 @@ class UnixProxy implements RegistryProxy {
     const key = `${accept} ${path}`
     const cached = this.#cache.get(key)
     const isFresh = cached !== undefined && Date.now() - cached.fetchedAt < this.#limits.freshMs
-    const found = isFresh ? cached : await this.#fetchMetadata(path, accept, cached)
+    const found = isFresh ? cached : await this.#fetchMetadata(key, path, accept, cached)
     if (typeof found === 'number') return refuse(response, found)
-    this.#cache.set(key, found)
-    const isKnown =
-      request.headers['if-none-match'] === found.headers.etag && found.headers.etag !== undefined
-    response.writeHead(isKnown ? 304 : 200, found.headers)
-    response.end(isKnown || request.method === 'HEAD' ? undefined : found.body)
+    const { etag } = found.headers
+    if (etag !== undefined && request.headers['if-none-match'] === etag) {
+      return void response.writeHead(304, found.headers).end()
+    }
+    response.writeHead(200, { ...found.headers, 'content-length': found.size })
+    if (request.method === 'HEAD') return void response.end()
+    await pipeline(createReadStream(found.file), response)
   }
 
   /** Resolves with the status where the registry has no such package. */
   async #fetchMetadata(
+    key: string,
     path: string,
     accept: string,
     cached: CachedMetadata | undefined,
@@ -163,14 +161,14 @@ class UnixProxy implements RegistryProxy {
     const headers = { accept, ...(etag === undefined ? {} : { 'if-none-match': etag }) }
     const { response, release } = await this.#fetch(path, 'GET', headers)
     try {
-      if (response.status === 304 && cached !== undefined) return { ...cached, fetchedAt: Date.now() }
-      if (response.status !== 200) return this.#statusOf(response)
-      const text = await readText(response, this.#limits.metadataBytes)
-      return {
-        body: Buffer.from(rewriteTarballs(text, this.#registry.href)),
-        headers: passedHeaders(response),
-        fetchedAt: Date.now(),
-      }
+      if (response.status === 304 && cached !== undefined) return this.#cache.refresh(key, cached)
+      if (response.status !== 200 || response.body === null) return this.#statusOf(response)
+      const body = Readable.fromWeb(response.body as ReadableStream)
+      const transforms = [
+        capBytes(this.#limits.metadataBytes, 'the metadata of a package'),
+        tarballRewriter(this.#registry.href),
+      ]
+      return await this.#cache.put(key, body, transforms, passedHeaders(response))
     } finally {
       release()
     }
@@ -195,7 +193,7 @@ class UnixProxy implements RegistryProxy {
       if (method === 'HEAD' || found.body === null) return void response.end()
       await pipeline(
         Readable.fromWeb(found.body as ReadableStream),
-        capBytes(this.#limits.tarballBytes),
+        capBytes(this.#limits.tarballBytes, 'a tarball'),
         response,
       )
     } finally {
@@ -255,23 +253,12 @@ function passedHeaders(response: Response): Record<string, string> {
   )
 }
 
-async function readText(response: Response, limitBytes: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length
-    if (size > limitBytes) throw new Error('the metadata of a package is too large')
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
-}
-
-function capBytes(limit: number): Transform {
+function capBytes(limit: number, what: string): Transform {
   let size = 0
   return new Transform({
     transform(chunk: Buffer, _encoding, done) {
       size += chunk.length
-      done(size > limit ? new Error('a tarball is too large') : null, chunk)
+      done(size > limit ? new Error(`${what} is too large`) : null, chunk)
     },
   })
 }

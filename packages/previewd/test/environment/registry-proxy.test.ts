@@ -4,9 +4,11 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
-import { rewriteTarballs } from '../../src/environment/packument.ts'
+import { rewriteTarballs, tarballRewriter } from '../../src/environment/packument.ts'
 import {
   type RegistryProxy,
   type RegistryProxyOptions,
@@ -14,10 +16,16 @@ import {
 } from '../../src/environment/registry-proxy.ts'
 import { startFixtureRegistry } from './fixture-registry.ts'
 
-async function startProxy(options: Omit<RegistryProxyOptions, 'socket'>): Promise<RegistryProxy> {
+async function startProxy(
+  options: Omit<RegistryProxyOptions, 'socket' | 'cacheDir'>,
+): Promise<RegistryProxy> {
   const folder = await mkdtemp(join(tmpdir(), 'previewd-proxy-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true }))
-  const proxy = await startRegistryProxy({ ...options, socket: join(folder, 'run', 'registry.sock') })
+  const proxy = await startRegistryProxy({
+    ...options,
+    socket: join(folder, 'run', 'registry.sock'),
+    cacheDir: join(folder, 'metadata'),
+  })
   onTestFinished(() => proxy.close())
   return proxy
 }
@@ -51,7 +59,7 @@ test('Metadata passes with its tarballs pointed at the proxy, and tarballs pass'
   const tarball = await ask(proxy, '/@scope/part/-/part-1.0.0.tgz')
   expect(tarball.status).toBe(200)
   expect(tarball.body.length).toBeGreaterThan(0)
-  expect(proxy.knownVersions('@scope/part')).toEqual(['1.0.0'])
+  expect(await proxy.knownVersions('@scope/part')).toEqual(['1.0.0'])
 })
 
 test.each([
@@ -113,7 +121,8 @@ test('Answers over the limits are cut off', async () => {
   const limits = { metadataBytes: 100, tarballBytes: 100 }
   const proxy = await startProxy({ registryUrl: registry.url, limits })
   expect((await ask(proxy, '/leaf')).status).toBe(502)
-  await expect(ask(proxy, '/leaf/-/leaf-1.0.0.tgz')).rejects.toThrow('aborted')
+  await expect(ask(proxy, '/leaf/-/leaf-1.0.0.tgz')).rejects.toThrow(/aborted|hang up/)
+  expect(proxy.failureSince(0)).toContain('too large')
 })
 
 test('A registry that does not answer is given up', async () => {
@@ -144,5 +153,31 @@ test('Tarball addresses below a path of the registry, and on other hosts, lead t
   )
   expect(rewrite('https://cdn.example/x/@s/a/-/a-1.0.0.tgz')).toContain(
     '"http://127.0.0.1:4873/@s/a/-/a-1.0.0.tgz"',
+  )
+})
+
+test('A stream is rewritten like the whole, wherever its chunks end', async () => {
+  const address = fc.constantFrom(
+    'https://host.example/a/-/a-1.0.0.tgz',
+    'https://other.example/b/-/b.tgz',
+    'odd',
+    'ü'.repeat(700),
+  )
+  const piece = fc.oneof(
+    fc.string(),
+    address.map((url) => `"dist":{"tarball": "${url}"}`),
+    fc.constantFrom('"tarball"', '"tarb', 'é'),
+  )
+  const chunks = fc.integer({ min: 1, max: 40 })
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece), chunks, async (pieces, chunkBytes) => {
+      const whole = pieces.join('')
+      const bytes = Buffer.from(whole)
+      const cuts = Array.from({ length: Math.ceil(bytes.length / chunkBytes) }, (_, index) =>
+        bytes.subarray(index * chunkBytes, (index + 1) * chunkBytes),
+      )
+      const rewritten = await text(Readable.from(cuts).pipe(tarballRewriter('https://host.example/')))
+      expect(rewritten).toBe(rewriteTarballs(whole, 'https://host.example/'))
+    }),
   )
 })
