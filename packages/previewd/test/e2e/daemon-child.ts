@@ -18,7 +18,7 @@ export async function startDaemonChild(
   environment: Record<string, string> = {},
 ): Promise<DaemonChild> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'run-daemon.ts')], {
-    env: { PATH: process.env.PATH, ...daemonEnvironment(dataDir, environment) },
+    env: { ...inherited(), ...daemonEnvironment(dataDir, environment) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const kill = async () => {
@@ -38,6 +38,11 @@ export async function startDaemonChild(
     await kill()
     throw error
   }
+}
+
+/** The surroundings of this process, without its own settings of previewd. */
+function inherited(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PREVIEWD_')))
 }
 
 async function addressOf(child: ChildProcess): Promise<string> {
