@@ -33,9 +33,7 @@ test('a file has one reason to exist: none is long, none is called utils, none i
   const long = files.filter(({ text }) => text.split('\n').length > MAX_LINES)
   expect(long.map(({ path }) => path)).toEqual([])
   expect(
-    files
-      .map(({ path }) => path)
-      .filter((path) => /(^|\/)(utils?|helpers?|index|misc)\.ts$/.test(path)),
+    files.map(({ path }) => path).filter((path) => /(^|\/)(utils?|helpers?|index|misc)\.ts$/.test(path)),
   ).toEqual([])
 })
 
