@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 /** Each brings the schema from one `user_version` to the next; those that were released are never edited. */
@@ -8,7 +9,7 @@ const MIGRATIONS = [
      external_id TEXT,
      revision INTEGER NOT NULL DEFAULT 0,
      pack_bytes INTEGER NOT NULL DEFAULT 0,
-     mirrored_revision INTEGER NOT NULL DEFAULT 0,
+     mirrored_revision INTEGER NOT NULL DEFAULT -1,
      published_build TEXT,
      published_revision INTEGER,
      created_ms INTEGER NOT NULL,
@@ -16,7 +17,7 @@ const MIGRATIONS = [
    ) WITHOUT ROWID, STRICT;
    CREATE INDEX projects_by_activity ON projects (active_ms, id);
    CREATE INDEX projects_by_external_id ON projects (external_id, active_ms) WHERE external_id IS NOT NULL;
-   CREATE INDEX projects_mirrored ON projects (active_ms) WHERE mirrored_revision > 0;
+   CREATE INDEX projects_mirrored ON projects (active_ms) WHERE mirrored_revision >= 0;
 
    CREATE TABLE deletions (project TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;
 
@@ -57,6 +58,8 @@ const INDEXED = 0x50764431
  * a power failure as well takes `durably`.
  */
 export function openDatabase(file: string): DatabaseSync {
+  // It holds the projects' env; SQLite gives its other files the same mode.
+  closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file, { timeout: 5000 })
   try {
     database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192')

@@ -8,6 +8,7 @@ import { BuildTable } from './build-table.ts'
 import { type DataLock, lockDataDirectory } from './data-lock.ts'
 import { isIndexed, markIndexed, openDatabase } from './database.ts'
 import { KeyTable } from './key-table.ts'
+import { Mirror, type MirrorOptions } from './mirror.ts'
 import { OpenPacks } from './open-packs.ts'
 import type { FileLimits } from './plan-changes.ts'
 import { ProjectDeletion } from './project-deletion.ts'
@@ -22,6 +23,7 @@ import { RunJournal } from './run-journal.ts'
 const BATCHES_WAITING = 64
 /** Packs held open, and entries of their indexes in memory (about 250 bytes each). */
 const OPEN_PACKS = { packs: 256, entries: 200_000 }
+const MIRROR: MirrorOptions = { projects: 500, delayMs: 1000 }
 
 export interface StoreLogger {
   info(fields: object, message: string): void
@@ -32,6 +34,8 @@ export interface StoreOptions {
   dataDir: string
   limits: FileLimits
   logger?: StoreLogger
+  /** Whether the files of active projects are laid out for shell tools, and how; false for not at all. */
+  mirror?: MirrorOptions | false
 }
 
 export interface Store {
@@ -75,7 +79,7 @@ async function openLocked(options: StoreOptions, paths: ProjectPaths, lock: Data
 }
 
 async function compose(
-  { dataDir, limits, logger }: StoreOptions,
+  { dataDir, limits, logger, mirror: mirrorOptions = MIRROR }: StoreOptions,
   paths: ProjectPaths,
   { database, lock }: { database: DatabaseSync; lock: DataLock },
 ): Promise<Store> {
@@ -85,11 +89,28 @@ async function compose(
   const queue = new KeyedQueue(BATCHES_WAITING, (project) => {
     return new PreviewdError('OVERLOADED', `Too many batches of project ${project} are waiting.`)
   })
-  const deletion = new ProjectDeletion({ paths, table, packs, queue, onError })
+  const mirror =
+    mirrorOptions === false
+      ? undefined
+      : new Mirror({
+          paths,
+          table,
+          options: mirrorOptions,
+          onError,
+          snapshot: (project) => files.snapshot(project),
+        })
+  const deletion = new ProjectDeletion({
+    paths,
+    table,
+    packs,
+    queue,
+    onError,
+    beforeRemoval: async (project) => mirror?.forget(project),
+  })
 
   const tmpDir = join(dataDir, 'tmp')
   await rm(tmpDir, { recursive: true, force: true })
-  await mkdir(tmpDir)
+  await mkdir(tmpDir, { mode: 0o700 })
   await deletion.finish()
   const recovery = await recoverAfterCrash(paths, table, database)
   if (recovery) logger?.info({ ...recovery }, 'The last server did not close its store; it was checked.')
@@ -103,9 +124,11 @@ async function compose(
     queue,
     limits,
     sweep: (project) => deletion.sweep(project),
-    onRevision: () => undefined,
+    onRevision: (project) => mirror?.update(project),
     onError,
   })
+  await mirror?.distrust(recovery?.projects ?? [])
+  mirror?.catchUp()
   return {
     projects: toProjects(table, deletion),
     files,
@@ -115,6 +138,7 @@ async function compose(
     tmpDir,
     recovery,
     async close() {
+      await mirror?.close()
       await files.idle()
       await deletion.idle()
       packs.clear()
@@ -135,7 +159,7 @@ async function recoverAfterCrash(
   if (written === undefined && !unindexed) return undefined
   const recovery = await recoverProjects(paths, table, { written: written ?? [], unindexed })
   markIndexed(database)
-  return written === undefined && recovery.checked === 0 ? undefined : recovery
+  return written === undefined && recovery.projects.length === 0 ? undefined : recovery
 }
 
 function toProjects(table: ProjectTable, deletion: ProjectDeletion): Projects {

@@ -11,6 +11,8 @@ export interface ProjectDeletionParts {
   table: ProjectTable
   packs: OpenPacks
   queue: KeyedQueue
+  /** Stops what else writes into the project's folder. */
+  beforeRemoval: (project: string) => Promise<void>
   onError: (error: unknown, what: string) => void
 }
 
@@ -28,12 +30,15 @@ export class ProjectDeletion {
 
   /** False where there was no such project. */
   async delete(project: string): Promise<boolean> {
-    const { table, packs, queue } = this.#parts
+    const { table, packs, queue, onError } = this.#parts
     return queue.run(project, () =>
       withStorageErrors(async () => {
         if (!table.bury(project)) return false
         packs.drop(project)
-        await this.sweep(project)
+        // The project is gone by now; a folder that cannot be moved goes when its name is used again, or at the start.
+        await this.sweep(project).catch((error: unknown) =>
+          onError(error, 'A deleted folder could not be moved.'),
+        )
         return true
       }),
     )
@@ -41,8 +46,9 @@ export class ProjectDeletion {
 
   /** Takes a deleted project's folder away, so that a new project can have its name. Only in the project's turn. */
   async sweep(project: string): Promise<void> {
-    const { paths, table } = this.#parts
-    await mkdir(paths.trash, { recursive: true })
+    const { paths, table, beforeRemoval } = this.#parts
+    await beforeRemoval(project)
+    await mkdir(paths.trash, { recursive: true, mode: 0o700 })
     try {
       await rename(paths.directory(project), paths.freshTrash(project))
     } catch (error) {

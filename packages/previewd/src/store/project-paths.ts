@@ -30,6 +30,14 @@ export class ProjectPaths {
     return join(this.directory(project), 'files.pack.new')
   }
 
+  /** The files laid out for shell tools, see mirror.ts. */
+  mirror(project: string): { folder: string; list: string } {
+    return {
+      folder: join(this.directory(project), 'frontend'),
+      list: join(this.directory(project), '.file-hashes.json'),
+    }
+  }
+
   freshTrash(project: string): string {
     return join(this.trash, `${project}.${randomBytes(6).toString('hex')}`)
   }

@@ -22,6 +22,11 @@ const UPSERT_SETTINGS = `
 const LIST = 'SELECT * FROM projects ORDER BY active_ms DESC, id DESC LIMIT ?'
 const LIST_AFTER = `
   SELECT * FROM projects WHERE (active_ms, id) < (?, ?) ORDER BY active_ms DESC, id DESC LIMIT ?`
+const MIRRORED_BEHIND = `
+  SELECT id FROM projects WHERE mirrored_revision >= 0 AND mirrored_revision < revision
+  ORDER BY active_ms DESC LIMIT ?`
+const MIRRORED_BEYOND = `
+  SELECT id FROM projects WHERE mirrored_revision >= 0 ORDER BY active_ms DESC LIMIT -1 OFFSET ?`
 
 /** The rows of the projects. */
 export class ProjectTable {
@@ -91,6 +96,23 @@ export class ProjectTable {
   /** The pack was copied: same revision, other size. */
   setPackBytes(id: string, packBytes: number): void {
     this.#sql.run('UPDATE projects SET pack_bytes = ? WHERE id = ?', packBytes, id)
+  }
+
+  /** Notes which revision is laid out, or is about to be; -1 where none is. */
+  setMirrored(id: string, revision: number): void {
+    this.#sql.run('UPDATE projects SET mirrored_revision = ? WHERE id = ?', revision, id)
+  }
+
+  /** Projects whose files are laid out at an older revision. */
+  mirroredBehind(limit: number): string[] {
+    const rows = this.#sql.all(MIRRORED_BEHIND, limit)
+    return rows.map((row) => String(row.id))
+  }
+
+  /** Projects whose files are laid out, but for the `count` newest in activity. */
+  mirroredBeyond(count: number): string[] {
+    const rows = this.#sql.all(MIRRORED_BEYOND, count)
+    return rows.map((row) => String(row.id))
   }
 
   /** Removes every row of a project and notes that its files have to go; false where there is no such project. */

@@ -5,8 +5,8 @@ import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
 
 export interface Recovery {
-  /** Projects that were looked at. */
-  checked: number
+  /** Projects that were looked at: the last server may have written to them. */
+  projects: string[]
   /** Those whose row was behind their pack, or missing. */
   updated: string[]
 }
@@ -34,5 +34,5 @@ export async function recoverProjects(
     }
     await pack.release()
   }
-  return { checked: projects.length, updated }
+  return { projects, updated }
 }

@@ -34,7 +34,7 @@ export class RunJournal {
   /** Begins a new one; the old one must not be needed any more. */
   static async begin(dataDir: string): Promise<RunJournal> {
     const path = join(dataDir, 'running')
-    const journal = new RunJournal(path, await open(path, 'w'))
+    const journal = new RunJournal(path, await open(path, 'w', 0o600))
     await journal.#file.sync()
     await syncDirectory(dataDir)
     return journal

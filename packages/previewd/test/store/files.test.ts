@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { filesOf, LIMITS, makeDataDir, openTestStore, readAll } from './store-directory.ts'
+import { LIMITS } from './limits.ts'
+import { filesOf, makeDataDir, openTestStore, readAll } from './store-directory.ts'
 
 describe('applying a batch', () => {
   test('makes the project and its first revision, which is there after a restart', async () => {

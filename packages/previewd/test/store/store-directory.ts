@@ -3,9 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { openStore, type Store, type StoreOptions } from '../../src/store/open-store.ts'
-
-export const MIB = 1024 * 1024
-export const LIMITS = { fileBytes: 100 * MIB, projectBytes: 1024 * MIB, files: 20_000 }
+import { LIMITS } from './limits.ts'
 
 /** A data directory that is removed when the test is over. */
 export async function makeDataDir(): Promise<string> {
