@@ -21,7 +21,7 @@ const UNRESOLVED = [
   /Could not load (?<name>\/app\/\S{1,1000}) \(imported by (?<from>[^)\n]{1,1000})\)/,
 ]
 const SYNTAX =
-  /PARSE_ERROR|Transform failed|Unexpected |\bexpected\b|Expected |Unterminated|Unclosed|Unknown word|invalid JSON|trailing comma|CssSyntaxError|SyntaxError|Missing semicolon|end sign was not found|Element is missing end tag|closing tag|js_parse_error/
+  /PARSE_ERROR|Transform failed|Unexpected |\bexpected\b|Expected |Unterminated|Unclosed|Unknown word|invalid JSON|is not valid |trailing comma|CssSyntaxError|SyntaxError|Missing semicolon|end sign was not found|Element is missing end tag|closing tag|js_parse_error/
 
 /** Recognises what kind of problem a tool's message is, and what would mend it. */
 export function classify(message: string, signs: string, file: string | undefined, place: SourcePlace): Kind {
@@ -45,6 +45,7 @@ export function classify(message: string, signs: string, file: string | undefine
   if (/heap out of memory|ERR_WORKER_OUT_OF_MEMORY/.test(message))
     return { ...plain, code: 'BUILD_OUT_OF_MEMORY' }
   if (message.startsWith('The build ended its process')) return { ...plain, code: 'BUILD_EXITED' }
+  if (/class does not exist|unknown utility class/.test(message)) return { ...plain, code: 'UNKNOWN_CLASS' }
   if (SYNTAX.test(`${signs} ${message}`)) {
     const ofJson = signs.includes('vite-json') && file === undefined
     return { ...plain, code: 'SYNTAX_ERROR', ...(ofJson && { findInvalidJson: true }) }

@@ -56,9 +56,18 @@ function readOne(text: string): ErrorText {
   const body = stackAt > 0 ? lines.slice(0, stackAt) : lines
   const frameAt = body.findIndex((line, index) => index > 0 && FRAME_LINE.test(line))
   const head = frameAt > 0 ? body.slice(0, frameAt) : body
-  const frame = frameAt > 0 ? body.slice(frameAt).join('\n').trimEnd() : undefined
+  const frame = frameAt > 0 ? frameOf(body.slice(frameAt)) : undefined
   const { message, location } = readHead(head)
   return { message, frame, location: (frame && drawnLocation(frame)) || location || fileLine(head) }
+}
+
+/** Some tools repeat themselves below the frame. */
+function frameOf(lines: string[]): string {
+  const end = lines.findIndex((line) => /^(?:file: |\w{0,40}Error: )/.test(line))
+  return lines
+    .slice(0, end < 0 ? lines.length : end)
+    .join('\n')
+    .trimEnd()
 }
 
 /** `╭─[ src/App.tsx:2:13 ]` of oxc, Rolldown and swc, `src/a.scss 2:10  root stylesheet` of Sass. */
@@ -94,7 +103,9 @@ function readHead(head: string[]): ErrorText {
     }
   }
   const cause = /threw an error\s+Caused by:\s*([^\n]+)/.exec(message)?.[1]
-  return { message: cause ?? message.trim(), location: found }
+  // Vue: the place in parentheses, and the file in a paragraph of its own.
+  const said = message.trim().replace(/ \(\d+:\d+\)(?:\n\n\/app\/\S+)?$/, '')
+  return { message: cause ?? said, location: found }
 }
 
 /** `[plugin vite:css] `, `[postcss] `, `[UNRESOLVED_IMPORT] `, `RolldownError: `, `x `. */

@@ -26,7 +26,8 @@ function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, in
   const signs = `${error.name ?? ''} ${error.code ?? ''} ${error.message.slice(0, 4000)}`
   const kind = classify(read.message.replaceAll('/app/', ''), toPlainText(signs), file, place)
   const ofConfig = inConfig || (kind.file !== undefined && CONFIG_FILE.test(kind.file))
-  const frame = read.frame ?? error.frame
+  // esbuild gives the bare line; a frame drawn out of the source says more.
+  const frame = read.frame ?? (error.frame?.includes('\n') ? error.frame : undefined)
   const stack = error.stack && stackOf(error.stack)
   return {
     origin: ofConfig ? 'config' : error.plugin ? 'transform' : 'build',

@@ -58,6 +58,7 @@ describe('fromToolError', () => {
     ).toMatchObject([
       {
         origin: 'transform',
+        code: 'UNKNOWN_CLASS',
         message: 'The `bg-nope-500` class does not exist.',
         file: 'src/a.css',
         line: 3,
@@ -100,6 +101,7 @@ describe('fromToolError', () => {
       fromToolError({ message, plugin: 'vite:vue', file: '/app/src/App.tsx', line: 2, column: 11 }, place)[0],
     ).toMatchObject({
       code: 'SYNTAX_ERROR',
+      message: 'Unexpected token',
       file: 'src/App.tsx',
       line: 2,
       column: 11,
