@@ -61,7 +61,8 @@ export async function detectMachinery(options: DetectOptions): Promise<Machinery
     return { tier: 'off', problems, ownUids }
   }
   const cgroups = await openCgroups(options.cgroupRoot ?? CGROUP_ROOT, problems)
-  if (!tools) return { tier: 'off', problems, ownUids }
+  const found = { problems, ownUids, ...(tools ? { tools } : {}), ...(cgroups ? { cgroups } : {}) }
+  if (!tools) return { tier: 'off', ...found }
   const runtimeTree = await ensureRuntimeTree(options.runtimeDir, seccompProgram(machine))
   const seccompFile = join(runtimeTree, SECCOMP_FILE)
   const closed = ownUids ? await firstClosedFolder(runtimeTree) : undefined
@@ -70,10 +71,9 @@ export async function detectMachinery(options: DetectOptions): Promise<Machinery
       `Workers cannot reach ${options.dataDir}, because ${closed} is closed to other users: ` +
         `run \`chmod o+x ${closed}\` or choose another PREVIEWD_DATA.`,
     )
-    return { tier: 'off', problems, ownUids }
+    return { tier: 'off', ...found }
   }
-  const parts = { tools, runtimeTree, seccompFile, ownUids, problems, ...(cgroups ? { cgroups } : {}) }
-  return { tier: ownUids && cgroups ? 'full' : 'reduced', ...parts }
+  return { tier: ownUids && cgroups ? 'full' : 'reduced', ...found, runtimeTree, seccompFile }
 }
 
 async function findTools(folders: readonly string[], problems: string[]): Promise<LaunchTools | undefined> {

@@ -45,7 +45,7 @@ export function createWorkers(options: WorkersOptions): Workers {
   return new SandboxedWorkers(options)
 }
 
-class SandboxedWorkers implements Workers {
+export class SandboxedWorkers implements Workers {
   readonly #options: WorkersOptions
   readonly #slots: Record<WorkerSpec['role'], Slots>
   readonly #runners = new Set<Runner>()
@@ -58,12 +58,12 @@ class SandboxedWorkers implements Workers {
   }
 
   async status(): Promise<SandboxStatus> {
-    const { tier, problems } = await this.#detect()
+    const { tier, problems } = await this.machinery()
     return { tier, usable: this.#isUsable(tier), problems }
   }
 
   async start(spec: WorkerSpec): Promise<Worker> {
-    const machinery = await this.#detect()
+    const machinery = await this.machinery()
     if (!this.#isUsable(machinery.tier)) {
       throw new PreviewdError(
         'SANDBOX_UNAVAILABLE',
@@ -89,12 +89,13 @@ class SandboxedWorkers implements Workers {
     await machinery?.cgroups?.close()
   }
 
-  /** Without a sandbox nothing isolates: that nothing runs then holds for every setting. */
+  /** There is no way to run project code without a sandbox, whatever the operator allows. */
   #isUsable(tier: SandboxTier): boolean {
     return tier !== 'off' && RANKS[tier] >= RANKS[this.#options.minimumTier]
   }
 
-  async #detect(): Promise<Machinery> {
+  /** What was found on this machine; looked for once. */
+  async machinery(): Promise<Machinery> {
     this.#machinery ??= this.#detectOnce().catch((cause) => ({
       tier: 'off' as const,
       problems: [`The sandbox could not be prepared: ${(cause as Error).message}.`],

@@ -1,4 +1,4 @@
-import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -128,7 +128,7 @@ describe('project code runs', () => {
     const dataDir = join(folder, 'data')
     await mkdir(dataDir, { mode: 0o700 })
     expect(await attempt({ dataDir })).toMatchObject({ tier: 'full', started: 'ran' })
-    const { mode } = await import('node:fs/promises').then(({ stat }) => stat(dataDir))
+    const { mode } = await stat(dataDir)
     expect(mode & 0o777).toBe(0o711)
   })
 })
