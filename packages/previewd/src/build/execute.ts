@@ -7,7 +7,7 @@ import type { LogLine, Task, TaskOutcome, Worker, WorkerLimits, Workers } from '
 import { WorkerError } from '../model/worker.ts'
 import { readCheckLog } from './check-log.ts'
 import { LogTail } from './log-tail.ts'
-import { fromOutcome, fromWorkerError, timedOut } from './outcome.ts'
+import { fromOutcome, fromWorkerError, outsideOfProject, timedOut } from './outcome.ts'
 import { type Taken, takeOutput, takeStatic } from './output.ts'
 import { APP, type BuildPlan, planWithBase } from './plan.ts'
 import { refine } from './refine.ts'
@@ -135,6 +135,8 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   if (steps.outcome.kind !== 'succeeded')
     return unsuccessful(options, stateOf(steps.outcome), steps.diagnostics)
   const folders = outputFolders(plan, steps.outcome.outDir, snapshot)
+  const outside = folders.find((folder) => folder !== APP && !folder.startsWith(`${APP}/`))
+  if (outside !== undefined) return unsuccessful(options, 'failed', [outsideOfProject(outside)])
   try {
     const taken = await takeOutput(worker, folders, writer, outputLimits(options.limits))
     const diagnostics = await refine([...taken.warnings, ...missingPage(taken, folders)], snapshot)

@@ -33,6 +33,12 @@ export function timedOut(timeoutMs: number): Diagnostic {
   })
 }
 
+export function outsideOfProject(folder: string): Diagnostic {
+  return ended('OUTPUT_MISSING', `The output folder ${folder} lies outside of the project.`, {
+    hint: 'set outputDir, or outDir of the Vite config, to a folder inside the project',
+  })
+}
+
 function fromFailure(outcome: TaskOutcome & { kind: 'failed' }, context: OutcomeContext): Diagnostic[] {
   const inConfig = context.log.some(({ text }) => text.includes('failed to load config from'))
   const structured = outcome.errors.flatMap((error) => fromToolError(error, context, inConfig))

@@ -14,8 +14,9 @@ export interface Taken {
 }
 
 /**
- * Takes the first of the folders that the build made, whole. Links are not followed and not taken; a warning says
- * so. Rejects with a WorkerError of reason `missing_output` where no folder holds a file.
+ * Takes the first of the folders that the build made. Links are not followed and not taken; a warning says so.
+ * Dotfiles, package files and node_modules are not for viewers: a build may write into the folder of its sources.
+ * Rejects with a WorkerError of reason `missing_output` where no folder holds a file.
  */
 export async function takeOutput(
   worker: Worker,
@@ -40,6 +41,7 @@ async function takeFolder(
   const skipped: string[] = []
   try {
     for await (const entry of worker.collect(folder, limits)) {
+      if (!isPublic(entry.path)) continue
       if (entry.kind === 'link' || !(await add(entry, writer))) {
         skipped.push(entry.path)
         continue
@@ -114,5 +116,7 @@ const MAX_WHOLE_BYTES = 1024 * 1024
 function isPublic(path: string): boolean {
   const segments = path.split('/')
   if (PACKAGE_FILES.has(segments.at(-1) ?? '')) return false
-  return segments.every((segment) => !segment.startsWith('.') || segment === '.well-known')
+  return segments.every(
+    (segment) => (!segment.startsWith('.') || segment === '.well-known') && segment !== 'node_modules',
+  )
 }

@@ -2,6 +2,7 @@ import { detect } from '../build/detect.ts'
 import { type BuildRun, runBuild } from '../build/execute.ts'
 import type { LiveLog } from '../build/log.ts'
 import { type BuildPlan, hasViteTask, planBuild } from '../build/plan.ts'
+import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { PreviewdError } from '../errors.ts'
 import type { Build } from '../model/build.ts'
@@ -75,11 +76,12 @@ async function runWith(
     events.flush()
     await parts.logs.close(project, build.id)
   })
+  const redact = redactor(parts.projects.get(project)?.settings.env ?? {})
   const interruption = new AbortController()
   const step = {
     ticket,
     signal: AbortSignal.any([signal, interruption.signal]),
-    onLog: (line: LogLine) => events.push(log.append(line)),
+    onLog: (line: LogLine) => events.push(log.append({ ...line, text: redact(line.text) })),
   }
   const run = await buildRevision(resources, context, step)
   if (signal.reason === SHUTDOWN && run.state === 'canceled') {

@@ -88,14 +88,17 @@ describe('a push', () => {
     under.pipeline.putProject('env', { env })
     const main =
       'document.title = import.meta.env.VITE_TITLE + import.meta.env.OTHER + JSON.stringify(import.meta.env)\n'
-    const status = await under.push('env', { ...app, 'src/main.tsx': main })
+    const config = 'console.log("read", process.env.VITE_TITLE); export default {}'
+    const status = await under.push('env', { ...app, 'src/main.tsx': main, 'vite.config.ts': config })
     const artifact = await under.artifacts.open('env', status.published?.buildId ?? '')
     const script = [...artifact.files.keys()].find((path) => path.endsWith('.js')) ?? ''
     const text = (await artifact.read(script)).toString()
     expect(text).toContain('from-the-settings')
     expect(text).not.toContain('not-for-the-page')
     const { lines } = await under.pipeline.log('env', {})
-    for await (const line of lines) expect(line.text).not.toContain('from-the-settings')
+    const log: string[] = []
+    for await (const { text } of lines) log.push(text)
+    expect(log).toContain('read [redacted]')
   })
 
   it('without a change makes no revision and starts no build', async () => {
@@ -125,6 +128,23 @@ describe('a push', () => {
     await expect.poll(() => existsSync(join(folder, 'build.log'))).toBe(true)
     expect(await readFile(join(folder, 'build.log'), 'utf8')).toMatch(/Build succeeded in \d+ ms/)
   })
+})
+
+it('takes no output from outside of the project, and no dotfiles from inside', async () => {
+  under.pipeline.putProject('outside', { buildCommand: 'true', outputDir: '../etc' })
+  const refused = await under.push('outside', {
+    'index.html': 'page',
+    '.env': 'SECRET=1',
+    'package.json': '{}',
+  })
+  expect(refused).toMatchObject({ state: 'error', diagnostics: [{ code: 'OUTPUT_MISSING' }] })
+  under.pipeline.putProject('outside', { outputDir: '.' })
+  await expect.poll(() => under.pipeline.status('outside').state).toBe('ready')
+  const artifact = await under.artifacts.open(
+    'outside',
+    under.pipeline.status('outside').published?.buildId ?? '',
+  )
+  expect([...artifact.files.keys()]).toEqual(['index.html'])
 })
 
 describe('many pushes', () => {
