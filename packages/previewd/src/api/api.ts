@@ -62,7 +62,7 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(errorsPageRoute())
   await app.register(operationRoutes(context))
   await app.register(metricsRoute(context, registry))
-  await app.register(pageRoutes(context))
+  await app.register(pageRoutes())
   await app.register(projectRoutes(context))
   await app.register(changesRoutes(context))
   await app.register(fileRoutes(context))

@@ -14,8 +14,20 @@ declare module 'fastify' {
 
 const DESCRIPTION = `Files of a web project in, a sandboxed live preview out.
 
-Errors are RFC 9457 problems with a stable \`code\`; [every code](/docs/errors) says what to do.
+Errors are RFC 9457 problems with a stable \`code\`; [all codes](/docs/errors).
 Where the server has a key, send it as \`Authorization: Bearer <key>\`.`
+
+const TAGS = [
+  'Projects',
+  'Files',
+  'Builds',
+  'Status',
+  'Events',
+  'Access',
+  'Sessions',
+  'Operation',
+  'Original calls',
+]
 
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
@@ -32,6 +44,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
         description: DESCRIPTION,
         license: { name: 'MIT', identifier: 'MIT' },
       },
+      tags: TAGS.map((name) => ({ name })),
       components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } },
       security: [{ key: [] }, {}],
     },
@@ -53,7 +66,7 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP: DOCS_CSP,
-    uiConfig: { url: '/openapi.json', validatorUrl: null },
+    uiConfig: { layout: 'BaseLayout', docExpansion: 'list' },
   })
   app.route({
     method: 'GET',
