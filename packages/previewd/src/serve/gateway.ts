@@ -30,6 +30,7 @@ export interface Gateway {
 }
 
 const KNOWN_ACCEPT_HEADERS = 200
+const KNOWN_HOSTS = 2000
 
 export function createGateway(options: GatewayOptions): Gateway {
   const accepts = new LRUCache<string, readonly Encoding[]>({ max: KNOWN_ACCEPT_HEADERS })
@@ -41,8 +42,21 @@ export function createGateway(options: GatewayOptions): Gateway {
     streams: new StatusStreams((listener) => options.events.listen(listener)),
     accepted: (header) => acceptedOnce(accepts, header),
   }
-  const targetOf = (req: IncomingMessage): HostTarget =>
-    parseHost(req.headers.host ?? '', options.previewDomain())
+  const hosts = new LRUCache<string, HostTarget>({ max: KNOWN_HOSTS })
+  let hostsDomain = ''
+  const targetOf = ({ headers: { host } }: IncomingMessage): HostTarget => {
+    // Without the header (HTTP/1.0) it is no preview; the API says what it thinks of that.
+    if (host === undefined) return { kind: 'other' }
+    // The domain follows the port, which is known once the server listens.
+    const domain = options.previewDomain()
+    if (domain !== hostsDomain) hosts.clear()
+    hostsDomain = domain
+    const known = hosts.get(host)
+    if (known !== undefined) return known
+    const target = parseHost(host, domain)
+    hosts.set(host, target)
+    return target
+  }
   const guard = (req: IncomingMessage, res: ServerResponse, answering: Promise<void>): void => {
     answering.catch((error: unknown) => fail(req, res, error, options))
   }

@@ -27,6 +27,8 @@ export interface Representation {
   validators: readonly string[]
   /** All headers but Content-Length, name and value by turns. */
   headers: readonly string[]
+  /** The same with the Content-Length of the whole. */
+  wholeHeaders: readonly string[]
 }
 
 /** Makes representations, and keeps them as long as the artifact that the entry belongs to stays open. */
@@ -67,7 +69,8 @@ function represent(
   if (encoding === 'identity') headers.push('Accept-Ranges', 'bytes')
   else headers.push('Content-Encoding', encoding)
   if (isHtml(entry.path)) headers.push(...profile.pages)
-  return { entry, encoding, sizeBytes, etag, validators, headers }
+  const wholeHeaders = [...headers, 'Content-Length', String(sizeBytes)]
+  return { entry, encoding, sizeBytes, etag, validators, headers, wholeHeaders }
 }
 
 /** A strong ETag from the content's hash; `suffix` tells variants of one content apart. */

@@ -21,15 +21,15 @@ export function resolveFile(
   const name = path.slice(1)
   const exact = files.get(name)
   if (exact !== undefined) return { kind: 'file', entry: exact }
-  return resolvePage(files, name, options.spa) ?? resolveMiss(files, name, options)
+  return resolvePage(files, name) ?? resolveMiss(files, name, options)
 }
 
-function resolvePage(files: Manifest, name: string, spa: boolean): Resolution | undefined {
+function resolvePage(files: Manifest, name: string): Resolution | undefined {
   if (name === '' || name.endsWith('/')) return fileAt(files, `${name}index.html`)
   const clean = fileAt(files, `${name}.html`)
   if (clean !== undefined) return clean
-  const folder = fileAt(files, `${name}/index.html`)
-  return folder !== undefined && !spa ? { kind: 'add-slash' } : folder
+  // Relative links of the page would lead elsewhere without the slash.
+  return files.has(`${name}/index.html`) ? { kind: 'add-slash' } : undefined
 }
 
 function resolveMiss(

@@ -74,12 +74,12 @@ async function sendWhole(
   status: number,
 ): Promise<void> {
   if (req.method === 'HEAD' || chosen.sizeBytes > CHUNK_BYTES) {
-    res.writeHead(status, [...chosen.headers, 'Content-Length', String(chosen.sizeBytes)])
+    res.writeHead(status, chosen.wholeHeaders as string[])
     return sendBody(req, res, artifact, chosen, { start: 0, end: chosen.sizeBytes })
   }
   // Read before the head is written, so that a failing disk becomes an honest 500.
   const body = await artifact.read(chosen.entry.path, chosen.encoding)
-  res.writeHead(status, [...chosen.headers, 'Content-Length', String(body.length)])
+  res.writeHead(status, chosen.wholeHeaders as string[])
   res.end(body)
 }
 

@@ -67,7 +67,6 @@ describe('finding a file', () => {
 
   test('a page without its extension and a folder with its index are found', async () => {
     expect((await get('/about')).text).toBe('about')
-    expect((await get('/docs')).text).toBe('docs')
     expect((await get('/docs/')).text).toBe('docs')
   })
 
