@@ -18,7 +18,6 @@ import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
 import { openStore } from './store/open-store.ts'
-import { readChanges } from './sync/read-changes.ts'
 import { createWorkers } from './worker/workers.ts'
 
 /** Beside the builds, one place for the worker that looks whether the sandbox is whole. */
@@ -96,7 +95,6 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     workers,
     config,
     logger,
-    readChanges,
     isDraining: () => draining,
     serverFactory: (answer) => createFrontServer(gateway, answer, upgrades),
     upgrades,
