@@ -16,6 +16,7 @@ import { LOCKFILE_NAMES } from './lockfile-choice.ts'
 import { compareIntegrity } from './lockfile-integrity.ts'
 import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
 import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
+import { openSharedStore } from './shared-store.ts'
 import { type FlightListener, SingleFlight } from './single-flight.ts'
 
 export interface EnvironmentsOptions {
@@ -175,6 +176,7 @@ class StoredEnvironments implements Environments {
     const { workers, registry, installTimeoutMs: timeoutMs } = this.#options
     const { pnpm, proxy, storeDir } = await this.#start()
     const { minimumReleaseAgeMinutes } = registry
+    onLog?.('Installing dependencies')
     const startedAt = Date.now()
     const result = await install(
       {
@@ -205,6 +207,7 @@ class StoredEnvironments implements Environments {
     const { links, lockfile } = result.tree
     const mismatches = lock?.kind === 'preferred' ? compareIntegrity(lock.packages, lockfile ?? '') : []
     if (mismatches.length > 0) return { ok: false, diagnostics: mismatches }
+    onLog?.(`Installed in ${(durationMs / 1000).toFixed(1)} s`)
     this.#options.logger?.info({ durationMs, links: links.length }, 'environment installed')
     return { ok: true, key: '', links, lockfile, reused: false }
   }
@@ -222,14 +225,18 @@ class StoredEnvironments implements Environments {
   }
 
   async #start(): Promise<Machinery> {
-    this.#machinery ??= this.#startOnce()
+    this.#machinery ??= this.#startOnce().catch((error: unknown) => {
+      // The next install tries again: a full disk may have been mended.
+      this.#machinery = undefined
+      throw error
+    })
     return await this.#machinery
   }
 
   async #startOnce(): Promise<Machinery> {
     const { dataDir, registry } = this.#options
     await mkdir(dataDir, { recursive: true, mode: 0o711 })
-    await mkdir(this.#storeDir, { recursive: true, mode: 0o755 })
+    const storeDir = await openSharedStore(join(dataDir, 'environments'))
     const runDir = join(dataDir, 'run')
     await mkdir(runDir, { recursive: true, mode: 0o711 })
     await chmod(runDir, 0o711)
@@ -242,7 +249,7 @@ class StoredEnvironments implements Environments {
         token: registry.token,
       }),
     ])
-    return { pnpm, proxy, storeDir: this.#storeDir }
+    return { pnpm, proxy, storeDir }
   }
 }
 

@@ -55,6 +55,7 @@ export async function planInstall(snapshot: Snapshot, root: string): Promise<Pla
   for (const { selector, reason } of overrides.refused) {
     diagnostics.push(refusedOverride(main, selector, reason))
   }
+  diagnostics.push(...overrides.ignored.map((selector) => ignoredOverride(main, selector)))
   if (diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics }
   if (!hasDependencies(reached.values())) return undefined
   const base = commonFolder([packages.base, ...reached.keys()])
@@ -165,6 +166,16 @@ function refusedOverride(manifest: PackageManifest, selector: string, reason: st
     severity: 'error',
     code: 'OVERRIDE_REFUSED',
     message: `The override "${selector.slice(0, 200)}" cannot be used: ${reason}.`,
+    file: manifest.file,
+  }
+}
+
+function ignoredOverride(manifest: PackageManifest, selector: string): Diagnostic {
+  return {
+    origin: 'install',
+    severity: 'warning',
+    code: 'OVERRIDE_IGNORED',
+    message: `The override "${selector.slice(0, 200)}" is ignored: its selector is not understood.`,
     file: manifest.file,
   }
 }

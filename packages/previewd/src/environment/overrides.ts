@@ -5,6 +5,8 @@ import { isPackageName, parseSpecifier } from './specifier.ts'
 export interface Overrides {
   entries: Record<string, string>
   refused: { selector: string; reason: string }[]
+  /** Selectors in a form that is not known here: what they mean cannot be kept. */
+  ignored: string[]
 }
 
 const MAX_OVERRIDES = 2000
@@ -19,7 +21,7 @@ export function translateOverrides(
   manifest: Record<string, unknown>,
   workspaceYaml: Record<string, unknown> | undefined,
 ): Overrides {
-  const collected: Overrides = { entries: {}, refused: [] }
+  const collected: Overrides = { entries: {}, refused: [], ignored: [] }
   const direct = directSpecifiers(manifest)
   const add = (selector: string, value: string) => addOverride(collected, direct, selector, value)
   walkNpmOverrides(toRecord(manifest.overrides) ?? {}, [], add, 0)
@@ -76,7 +78,7 @@ function addOverride(
 ): void {
   const refuse = (reason: string) => collected.refused.push({ selector, reason })
   if (Object.keys(collected.entries).length >= MAX_OVERRIDES) return void refuse('there are too many')
-  if (!isSelector(selector)) return void refuse('the selector is not understood')
+  if (!isSelector(selector)) return void collected.ignored.push(selector)
   const value = written.startsWith('$') ? direct.get(written.slice(1)) : written
   if (value === undefined) return void refuse(`${written} is not a dependency`)
   if (value === '-' || value.startsWith('catalog:')) {

@@ -8,6 +8,8 @@ const PACKAGES = [
   { name: 'twig', version: '1.0.0', dependencies: { leaf: '^1.0.0' } },
   { name: 'twig', version: '1.5.0', dependencies: { leaf: '^1.0.0' } },
   { name: 'extra', version: '1.0.0' },
+  // It imports what it does not declare and the project does not either.
+  { name: 'phantom', version: '1.0.0', files: { 'index.js': 'module.exports = "via " + require("leaf")' } },
 ]
 
 let bench: Bench
@@ -178,6 +180,18 @@ describe('layout', () => {
     const { run } = await bench.install(files)
     expect(await run(`node -p "require('leaf')"`)).toContain('Cannot find module')
   })
+})
+
+test('With pnpm a package finds what others of the project depend on, and the project does not', async () => {
+  const files = {
+    'web/package.json': { packageManager: 'pnpm@10.0.0', dependencies: { phantom: '1.0.0', twig: '1.0.0' } },
+  }
+  const { run } = await bench.install(files, { root: 'web' })
+  expect(await run(`node -p "require('phantom')"`, '/app/web')).toBe('via 1.1.0')
+  expect(await run(`echo "import p from 'phantom'; console.log(p)" > a.mjs; node a.mjs`, '/app/web')).toBe(
+    'via 1.1.0',
+  )
+  expect(await run(`node -p "require('leaf')"`, '/app/web')).toContain('Cannot find module')
 })
 
 describe('which lockfile counts', () => {

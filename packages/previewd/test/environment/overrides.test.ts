@@ -20,6 +20,7 @@ test('Overrides of every package manager are written in the form of pnpm', () =>
   }
   expect(translateOverrides(manifest, { overrides: { plain: '9.0.0' } })).toEqual({
     refused: [],
+    ignored: [],
     entries: {
       plain: '9.0.0',
       'ranged@^2': '2.1.0',
@@ -42,9 +43,16 @@ test.each([
   [{ a: 'git+https://example.com/a.git' }, 'git'],
   [{ a: 'file:../../etc' }, 'version'],
   [{ a: '$missing' }, 'not a dependency'],
-  [{ '../a': '1.0.0' }, 'selector'],
 ])('An override that leads outside the registry is refused: %j', (overrides, reason) => {
   const { entries, refused } = translateOverrides({ overrides }, undefined)
   expect(entries).toEqual({})
   expect(refused[0]?.reason).toContain(reason)
 })
+
+test.each(['../a', 'a>b>c', 'a b', 'a@git+https://x'])(
+  'A selector that is not understood is ignored: %s',
+  (selector) => {
+    const overrides = translateOverrides({ pnpm: { overrides: { [selector]: '1.0.0' } } }, undefined)
+    expect(overrides).toEqual({ entries: {}, refused: [], ignored: [selector] })
+  },
+)
