@@ -81,13 +81,38 @@ test('path mode answers under the names of the API alone', async () => {
   expect((await server.get('rebound.example', '/preview/demo/')).status).toBe(421)
 })
 
-test('same-origin mode sends navigations to a listener of its own, and answers them there alone', async () => {
-  await start('same-origin')
-  await server.addSite('demo', { 'index.html': 'home' })
-  server.setStatus('demo', { urls: { preview: '', path: 'http://127.0.0.1:4401/preview/demo/' } })
-  const answer = await get('/preview/demo/about', NAVIGATION)
-  expect([answer.status, answer.headers.location]).toEqual([307, 'http://127.0.0.1:4401/preview/demo/about'])
-  expect((await get('/preview/demo/')).headers['content-security-policy']).toBe('sandbox')
+describe('same-origin mode', () => {
+  let origin: string
+  beforeEach(async () => {
+    await start('same-origin')
+    server.variant = (project, buildId) => server.artifacts.open(project, `${buildId}-path`)
+    await server.addSite('demo', { 'index.html': 'home' })
+    await server.addBuild('demo', 'build0000001-path', ROUTER_APP)
+    origin = await server.startPathListener()
+    server.setStatus('demo', { urls: { preview: '', path: `${origin}/preview/demo/` } })
+  })
+
+  test('sends navigations to a listener of its own, and answers nothing else there', async () => {
+    const answer = await get('/preview/demo/about', NAVIGATION)
+    expect([answer.status, answer.headers.location]).toEqual([307, `${origin}/preview/demo/about`])
+    expect((await get('/preview/demo/')).headers['content-security-policy']).toBe('sandbox')
+    expect((await fetch(`${origin}/v1/projects`)).status).toBe(404)
+  })
+
+  test('runs an app with a router, with the storage that the browser has', async () => {
+    const browser = await launchBrowser()
+    try {
+      const tab = await browser.newPage()
+      await tab.goto(`http://127.0.0.1:${server.port}/preview/demo/about`)
+      await tab.getByRole('heading', { name: 'page /about' }).waitFor()
+      await tab.getByRole('link', { name: 'settings' }).click()
+      await tab.reload()
+      await tab.getByRole('heading', { name: 'page /settings' }).waitFor()
+      expect(await tab.evaluate('[self.origin, localStorage.getItem("started")]')).toEqual([origin, 'yes'])
+    } finally {
+      await browser.close()
+    }
+  })
 })
 
 describe('sandboxed mode', () => {

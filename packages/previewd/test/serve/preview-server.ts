@@ -34,6 +34,7 @@ export class PreviewServer {
   nowMs = Date.now()
   readonly #dataDir: string
   readonly #server: Server
+  #pathServer: Server | undefined
   readonly #listeners = new Set<(event: ProjectEvent) => void>()
   readonly gateway: Gateway
 
@@ -52,6 +53,14 @@ export class PreviewServer {
     const server = new PreviewServer(await mkdtemp(join(tmpdir(), 'serve-')), overrides)
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve))
     return server
+  }
+
+  /** The listener of its own that same-origin path mode has; answers with its origin. */
+  async startPathListener(): Promise<string> {
+    const server = createServer((req, res) => this.gateway.handleOnPathListener(req, res))
+    this.#pathServer = server
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   }
 
   get port(): number {
@@ -147,6 +156,8 @@ export class PreviewServer {
   async stop(): Promise<void> {
     this.gateway.close()
     this.#server.closeAllConnections()
+    this.#pathServer?.closeAllConnections()
+    this.#pathServer?.close()
     await new Promise((resolve) => this.#server.close(resolve))
     this.artifacts.close()
     await rm(this.#dataDir, { recursive: true, force: true })
