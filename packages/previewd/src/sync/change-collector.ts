@@ -34,13 +34,13 @@ export class ChangeCollector {
   async addFile(path: string, content: AsyncIterable<Buffer> | Buffer): Promise<void> {
     this.checkNext(path)
     if (Buffer.isBuffer(content)) {
-      this.#checkSize(path, content.length)
+      this.checkSize(path, content.length)
       this.#keep(path, { content }, content.length)
       return
     }
     let sizeBytes = 0
     const kept = await this.spool.keep(content, (size) => {
-      this.#checkSize(path, size)
+      this.checkSize(path, size)
       sizeBytes = size
     })
     this.#keep(path, kept, sizeBytes)
@@ -77,7 +77,8 @@ export class ChangeCollector {
     this.#files.set(path, { path, ...kept })
   }
 
-  #checkSize(path: string, sizeBytes: number): void {
+  /** Throws FILE_TOO_LARGE or PROJECT_TOO_LARGE. */
+  checkSize(path: string, sizeBytes: number): void {
     const { fileBytes, projectBytes } = this.limits
     if (sizeBytes > fileBytes) {
       throw new PreviewdError('FILE_TOO_LARGE', `${JSON.stringify(path)} is larger than ${fileBytes} bytes.`)

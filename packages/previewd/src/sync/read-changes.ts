@@ -85,7 +85,7 @@ async function readBody(request: ChangesRequest, collector: ChangeCollector): Pr
   )
   switch (format) {
     case 'json':
-      return readJson(await collect(decoded), collector)
+      return readJson(decoded, collector)
     case 'multipart':
       return readMultipart(decoded, contentType, collector)
     case 'tar':
@@ -111,12 +111,6 @@ function decode(
     default:
       throw new PreviewdError('UNSUPPORTED_MEDIA_TYPE', 'The content encoding has to be gzip or none.')
   }
-}
-
-async function collect(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
-  const collected: Buffer[] = []
-  for await (const chunk of chunks) collected.push(chunk)
-  return Buffer.concat(collected)
 }
 
 function isSet(flag: unknown): boolean {
