@@ -34,7 +34,10 @@ export class TaskRunner {
   constructor(channel: EntryChannel, settings: ChildSettings) {
     this.#channel = channel
     this.#settings = settings
-    if (settings.prepareVite) this.#prepared = this.#startVite({})
+    if (!settings.prepareVite) return
+    this.#prepared = this.#startVite({})
+    // Too many processes, say; whether it is there is looked at when it is needed.
+    this.#prepared.on('error', () => undefined)
   }
 
   async run(id: number, task: TaskRequest): Promise<void> {
@@ -53,10 +56,7 @@ export class TaskRunner {
 
   async #viteBuild(id: number, { cwd, options, env }: ViteTask): Promise<TaskEnd> {
     const environment = { ...this.#environment(cwd), ...env }
-    // Node reads NODE_OPTIONS at its start alone.
-    const prepared = env.NODE_OPTIONS === undefined ? this.#prepared : undefined
-    const child = prepared ?? this.#startVite(env)
-    if (prepared) this.#prepared = undefined
+    const child = this.#takePrepared(env) ?? this.#startVite(env)
     const wire = child.stdio[3] as Socket
     const answered = this.#readAnswers(child, wire)
     const request: ViteRequest = { cwd, options, env: environment }
@@ -67,6 +67,15 @@ export class TaskRunner {
     if (answer?.type === 'built') return { exitCode: 0, signal: null, errors: [], outDir: answer.outDir }
     const message = 'The build ended its process before it was done.'
     return { ...end, exitCode: end.exitCode || null, errors: [...end.errors, { message }] }
+  }
+
+  /** The Node that waits, where it is of use: NODE_OPTIONS is read at its start, and another task may have killed it. */
+  #takePrepared(env: Record<string, string>): ChildProcess | undefined {
+    const prepared = this.#prepared
+    if (env.NODE_OPTIONS !== undefined) return undefined
+    this.#prepared = undefined
+    const alive = prepared?.pid !== undefined && prepared.exitCode === null && prepared.signalCode === null
+    return alive ? prepared : undefined
   }
 
   /** Keeps the last answer, and ends a child that has answered and does not end by itself. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -61,6 +62,8 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
       ],
       { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd] },
     )
+    // No id: out of descriptors or processes. Then there may be no streams either.
+    if (chain.pid === undefined) throw await once(chain, 'error').then(([error]) => error)
     const input = chain.stdio[ARGUMENTS_FD] as Socket
     // A chain that ends early is reported by its exit, not by this pipe.
     input.on('error', () => input.destroy())

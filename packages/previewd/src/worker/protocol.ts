@@ -91,45 +91,54 @@ export function encodeFrame(kind: number, body: Buffer): Buffer {
   return frame
 }
 
-/** Cuts a byte stream into frames. Holds at most one frame and one read besides. */
+/**
+ * Cuts a byte stream into frames. Holds at most one frame, however small the pieces are that it arrives in; frames
+ * that arrive whole are views of what was read.
+ */
 export class FrameReader {
-  #parts: Buffer[] = []
-  #held = 0
-  #header: { length: number; kind: number } | undefined;
+  readonly #header = Buffer.alloc(HEADER_BYTES)
+  #headerBytes = 0
+  #bodyBytes = 0
+  #body: Buffer | undefined;
 
   /** Throws ProtocolError as soon as a header announces what is not allowed, before its body is held. */
   *read(bytes: Buffer): Generator<Frame> {
-    this.#parts.push(bytes)
-    this.#held += bytes.length
-    for (;;) {
-      this.#header ??= this.#readHeader()
-      if (this.#header === undefined || this.#held < this.#header.length) return
-      const { length, kind } = this.#header
-      this.#header = undefined
-      yield { kind, body: this.#take(length) }
+    let rest = bytes
+    while (rest.length > 0) {
+      if (this.#headerBytes < HEADER_BYTES) {
+        rest = this.#readHeader(rest)
+        continue
+      }
+      const length = this.#header.readUInt32BE(0)
+      if (this.#body === undefined && rest.length >= length) {
+        yield this.#frame(rest.subarray(0, length))
+        rest = rest.subarray(length)
+        continue
+      }
+      this.#body ??= Buffer.allocUnsafe(length)
+      const copied = rest.copy(this.#body, this.#bodyBytes)
+      this.#bodyBytes += copied
+      rest = rest.subarray(copied)
+      if (this.#bodyBytes === length) yield this.#frame(this.#body)
     }
   }
 
-  #readHeader() {
-    if (this.#held < HEADER_BYTES) return undefined
-    const header = this.#take(HEADER_BYTES)
-    const length = header.readUInt32BE(0)
-    const kind = header.readUInt8(4)
-    if (length === 0 || length > MAX_FRAME_BYTES) throw new ProtocolError(`a frame of ${length} bytes`)
-    if (kind !== FRAME_MESSAGE && kind !== FRAME_CHUNK) throw new ProtocolError(`a frame of kind ${kind}`)
-    return { length, kind }
+  #readHeader(bytes: Buffer): Buffer {
+    const copied = bytes.copy(this.#header, this.#headerBytes)
+    this.#headerBytes += copied
+    if (this.#headerBytes === HEADER_BYTES) {
+      const length = this.#header.readUInt32BE(0)
+      const kind = this.#header.readUInt8(4)
+      if (length === 0 || length > MAX_FRAME_BYTES) throw new ProtocolError(`a frame of ${length} bytes`)
+      if (kind !== FRAME_MESSAGE && kind !== FRAME_CHUNK) throw new ProtocolError(`a frame of kind ${kind}`)
+    }
+    return bytes.subarray(copied)
   }
 
-  #take(length: number): Buffer {
-    const first = this.#parts[0]
-    this.#held -= length
-    if (first !== undefined && first.length >= length) {
-      if (first.length === length) this.#parts.shift()
-      else this.#parts[0] = first.subarray(length)
-      return first.subarray(0, length)
-    }
-    const all = Buffer.concat(this.#parts)
-    this.#parts = all.length === length ? [] : [all.subarray(length)]
-    return all.subarray(0, length)
+  #frame(body: Buffer): Frame {
+    this.#headerBytes = 0
+    this.#body = undefined
+    this.#bodyBytes = 0
+    return { kind: this.#header.readUInt8(4), body }
   }
 }

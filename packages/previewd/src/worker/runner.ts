@@ -35,7 +35,9 @@ export interface RunnerParts {
   settings: ChildSettings
   signal: AbortSignal | undefined
   /** Frees what the worker held; called once, when no process is left (or, with false, when that failed). */
-  release: (clean: boolean) => Promise<void>
+  release: (clean: boolean) => void
+  /** What went wrong while the worker was ended. */
+  onTrouble: (cause: unknown) => void
 }
 
 interface RunningTask {
@@ -46,6 +48,8 @@ interface RunningTask {
 }
 
 const STDERR_BYTES = 8 * 1024
+/** For a machine that is busy; the time of the worker itself begins after it. */
+const START_TIMEOUT_MS = 30_000
 /** setTimeout fires at once beyond it. */
 const MAX_TIMER_MS = 0x7fffffff
 const END_TIMEOUT_MS = 5_000
@@ -62,12 +66,13 @@ export class Runner implements Worker {
   readonly #parts: RunnerParts
   readonly #channel: Channel
   readonly #exited: Promise<void>
-  readonly #timer: NodeJS.Timeout
+  #timer: NodeJS.Timeout
   readonly #tasks = new Map<number, RunningTask>()
   readonly #puts = new Map<number, (failure: WorkerError | undefined) => void>()
   #output: { receiver: OutputReceiver; ended: () => void } | undefined
   #ending: Ending | undefined
   #nextId = 1
+  #isReady = false
   #stderr = ''
   #putQueue: Promise<unknown> = Promise.resolve()
   #collectQueue: Promise<unknown> = Promise.resolve()
@@ -116,7 +121,12 @@ export class Runner implements Worker {
     const outcome = new Promise<TaskOutcome>((finish) => {
       this.#tasks.set(id, { onLog, logBytes: 0, cut: false, finish })
     })
-    void this.#channel.send({ type: 'run', id, task: toRequest(task) })
+    try {
+      await this.#channel.send({ type: 'run', id, task: toRequest(task) })
+    } catch (error) {
+      this.#tasks.delete(id)
+      return { kind: 'failed', exitCode: null, errors: [{ message: (error as Error).message }] }
+    }
     return await outcome
   }
 
@@ -175,6 +185,10 @@ export class Runner implements Worker {
   #receive(message: CheckedMessage): void {
     if (message.type === 'ready') {
       if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
+      if (this.#isReady) throw new ProtocolError('ready twice')
+      this.#isReady = true
+      clearTimeout(this.#timer)
+      this.#timer = this.#endAfter(this.#parts.limits.wallMs)
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
       this.#receivePutDone(message)
@@ -253,6 +267,10 @@ export class Runner implements Worker {
 
   readonly #onAbort = (): void => this.#end({ kind: 'canceled' })
 
+  #endAfter(timeoutMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#end({ kind: 'timed_out' }), Math.min(timeoutMs, MAX_TIMER_MS))
+  }
+
   /** The only way out. The first reason counts. */
   #end(ending: Ending): void {
     if (this.#ending) return
@@ -264,14 +282,11 @@ export class Runner implements Worker {
   }
 
   async #finish(): Promise<void> {
-    const { chain, cgroup } = this.#parts
-    await endChain(chain, this.#exited)
-    this.#channel.close()
-    if (this.#ending?.kind === 'gone' && (await this.#ranOutOfMemory(false))) {
-      this.#settleTasks({ kind: 'out_of_memory' })
-    }
-    const clean = cgroup ? await cgroup.destroy(END_TIMEOUT_MS) : true
-    await this.#parts.release(clean)
+    const clean = await this.#endProcesses().catch((cause) => {
+      this.#parts.onTrouble(cause)
+      return false
+    })
+    this.#parts.release(clean)
     this.#settleTasks(this.#outcomeOfEnding())
     const error = this.#endedError()
     for (const settle of this.#puts.values()) settle(error)
@@ -281,6 +296,17 @@ export class Runner implements Worker {
     this.#output = undefined
     this.#settleReady.reject(new Error(this.#stderr.trim() || error.message))
     this.#settleDone()
+  }
+
+  /** False when some could not be ended. */
+  async #endProcesses(): Promise<boolean> {
+    const { chain, cgroup } = this.#parts
+    await endChain(chain, this.#exited)
+    this.#channel.close()
+    if (this.#ending?.kind === 'gone' && (await this.#ranOutOfMemory(false))) {
+      this.#settleTasks({ kind: 'out_of_memory' })
+    }
+    return cgroup ? await cgroup.destroy(END_TIMEOUT_MS) : true
   }
 
   #settleTasks(outcome: TaskOutcome): void {

@@ -185,7 +185,8 @@ export class SandboxedWorkers implements Workers {
       settings,
       limits: spec.limits,
       signal: spec.signal,
-      release: async (clean) => {
+      onTrouble: (cause) => this.#options.logger?.warn({ err: cause }, 'a worker could not be ended'),
+      release: (clean) => {
         this.#runners.delete(runner)
         // A slot whose processes could not be ended is lost: nobody else may run under its user.
         if (clean) this.#slots[spec.role].give(slot)

@@ -27,7 +27,8 @@ function hostile(source: string): Runner {
     limits: LIMITS,
     settings: { logBytes: LIMITS.logBytes, prepareVite: false, nodeFlags: [] },
     signal: undefined,
-    release: async () => undefined,
+    release: () => undefined,
+    onTrouble: () => undefined,
   })
 }
 
@@ -69,6 +70,7 @@ describe('a child that was taken over is ended when it', () => {
       'no task',
     ],
     ['speaks another version', `send({ type: 'ready', version: 2 })`, 'another version'],
+    ['says ready twice', `send({ type: 'ready', version: 1 })`, 'ready twice'],
     ['closes the channel', `socket.destroy(); setInterval(() => {}, 1000)`, 'ended before its task'],
     ['exits', `process.exit(0)`, 'ended before its task'],
     [
@@ -102,6 +104,16 @@ describe('a child that was taken over is ended when it', () => {
   it('floods the channel, without the host growing', async () => {
     const before = process.memoryUsage.rss()
     expect(await outcomeOf(`flood(frame(1, Buffer.from('x'.repeat(1e6))))`)).toEqual(violation('not JSON'))
+    expect(process.memoryUsage.rss() - before).toBeLessThan(20 * MIB)
+  })
+
+  it('dribbles a frame byte by byte, without the host growing', async () => {
+    const before = process.memoryUsage.rss()
+    const source = `socket.write(Buffer.from([0, 16, 0, 0, 1]))
+      let sent = 0
+      const dribble = () => { for (let i = 0; i < 16; i++) writeSync(3, ' '); if ((sent += 16) < 300_000) setImmediate(dribble); else process.exit() }
+      dribble()`
+    expect(await outcomeOf(`import { writeSync } from 'node:fs'\n${source}`)).toEqual(violation('ended'))
     expect(process.memoryUsage.rss() - before).toBeLessThan(20 * MIB)
   })
 

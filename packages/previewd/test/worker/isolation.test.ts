@@ -124,6 +124,20 @@ describe('project code', () => {
     await running
   })
 
+  it('is handed no open file of the host', async () => {
+    await using worker = await sandbox.start()
+    const { stdout } = await script(
+      worker,
+      `import { globSync, readlinkSync } from 'node:fs'
+       for (const file of globSync('/proc/[0-9]*/fd/*')) {
+         try { console.log(readlinkSync(file).replace(/[0-9]+/g, 'N')) } catch {}
+       }`,
+    )
+    const kinds = new Set(stdout.split('\n'))
+    const ours = ['/dev/null', 'socket:[N]', 'pipe:[N]', '/proc', '/proc/N/fd', '/']
+    expect([...kinds].filter((kind) => !kind.startsWith('anon_inode:') && !ours.includes(kind))).toEqual([])
+  })
+
   it('runs under a host user of its own slot', async () => {
     await using a = await sandbox.start()
     await using b = await sandbox.start()
