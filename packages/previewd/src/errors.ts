@@ -27,7 +27,6 @@ export const ERRORS = {
   FILE_TOO_LARGE: [413, 'A file is larger than allowed'],
   TOO_MANY_FILES: [413, 'The project would have more files than allowed'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The content type is not understood'],
-  RANGE_NOT_SATISFIABLE: [416, 'The range is outside the file'],
   SETTINGS_INVALID: [422, 'The project settings are not valid'],
   SOURCE_NOT_SUPPORTED: [422, 'This source is not available on this server'],
   RATE_LIMITED: [429, 'Too many requests'],

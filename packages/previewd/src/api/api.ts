@@ -84,6 +84,8 @@ function createServer({ logger, serverFactory }: ApiOptions): FastifyInstance {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: JSON_BODY_BYTES,
+    // A proxy on this machine names its clients, which are counted one by one.
+    trustProxy: 'loopback',
     routerOptions: { maxParamLength: PATH_PARAM_LENGTH },
     ...(serverFactory && { serverFactory }),
     frameworkErrors: (error, request, reply) => {

@@ -27,6 +27,7 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   RATE_LIMITED: 1,
   OVERLOADED: 1,
   SHUTTING_DOWN: 5,
+  SANDBOX_UNAVAILABLE: 30,
 }
 
 /** The error as the caller sees it: anything that is not known becomes INTERNAL and says nothing of the cause. */

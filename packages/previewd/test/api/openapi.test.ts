@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { call, startServer, type TestServer } from './server.ts'
@@ -84,5 +85,26 @@ describe('/docs', () => {
     const page = await call(server, 'GET', '/docs')
     expect(page.body).toContain('swagger-ui')
     expect(page.body).not.toMatch(/(?:src|href)="https?:/)
+  })
+})
+
+describe('docs/api.md', () => {
+  const guide = readFileSync(new URL('../../../../docs/api.md', import.meta.url), 'utf8')
+
+  it('names every call of /v1 and every original call, and no other', async () => {
+    const { paths } = (await call(server, 'GET', '/openapi.json')).json()
+    const calls = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+    )
+    const inGuide = [...guide.matchAll(/`((?:GET|PUT|POST|DELETE) \/[^`]*)`/g)].map(([, name]) => name)
+    const isShown = (name: string) => !/^GET \/(livez|readyz|healthz|health|metrics)$/.test(name)
+    expect(inGuide.toSorted()).toEqual(calls.filter(isShown).toSorted())
+  })
+
+  it('names every setting of a project', async () => {
+    const { components } = (await call(server, 'GET', '/openapi.json')).json()
+    for (const name of Object.keys(components.schemas.ProjectSettings.properties)) {
+      expect(guide, name).toContain(`\`${name}\``)
+    }
   })
 })

@@ -1,3 +1,4 @@
+import { readdir, readFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
@@ -67,6 +68,16 @@ describe('a problem', () => {
     expect(answer.json()).toMatchObject({ code: 'INTERNAL' })
     expect(answer.body).not.toContain('canary')
     expect(server.log.join('')).toContain('canary of the inside')
+  })
+})
+
+describe('every code', () => {
+  it('is used somewhere', async () => {
+    const root = new URL('../../src/', import.meta.url)
+    const files = (await readdir(root, { recursive: true })).filter((name) => /(?<!^errors)\.ts$/.test(name))
+    const source = (await Promise.all(files.map((name) => readFile(new URL(name, root), 'utf8')))).join('')
+    server = await startServer()
+    expect(Object.keys(ERRORS).filter((code) => !source.includes(`'${code}'`))).toEqual([])
   })
 })
 
