@@ -8,18 +8,18 @@ import { type Command, expandLine, expandScript } from './script.ts'
 export const APP = '/app'
 
 /** What a build does, decided before anything runs. */
-export type BuildPlan =
-  | { kind: 'static'; root: string }
-  | {
-      kind: 'tasks'
-      root: string
-      /** One after the other; the first that fails ends the build. */
-      steps: Task[]
-      /** Type checks: they run when the steps are done and can not fail the build. */
-      checks: Task[]
-      /** Absolute inside the sandbox; undefined where only the build can tell. */
-      outputDir: string | undefined
-    }
+export type BuildPlan = { kind: 'static'; root: string } | TaskPlan
+
+export interface TaskPlan {
+  kind: 'tasks'
+  root: string
+  /** One after the other; the first that fails ends the build. */
+  steps: Task[]
+  /** Type checks: they run when the steps are done and cannot fail the build. */
+  checks: Task[]
+  /** Absolute inside the sandbox; undefined where only the build can tell. */
+  outputDir: string | undefined
+}
 
 type Settings = Pick<ProjectSettings, 'buildCommand' | 'outputDir' | 'env'>
 
@@ -44,9 +44,8 @@ export function planBuild(shape: Shape, settings: Settings, allowedEnv: readonly
   }
 }
 
-/** The same build below another base path; the plan itself where its steps cannot be told a base. */
-export function planWithBase(plan: BuildPlan, base: string): BuildPlan {
-  if (plan.kind === 'static' || !hasViteTask(plan)) return plan
+/** The same build below another base path, as far as its steps can be told a base. */
+export function planWithBase(plan: TaskPlan, base: string): TaskPlan {
   const steps = plan.steps.map((step) =>
     step.kind === 'vite-build' ? { ...step, options: { ...step.options, base } } : step,
   )

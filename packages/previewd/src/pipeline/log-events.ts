@@ -1,4 +1,4 @@
-import type { StampedLine } from '../build/log.ts'
+import type { StampedLine } from '../build/live-log.ts'
 import type { EventBus } from '../model/event.ts'
 
 const BATCH_AFTER_MS = 100

@@ -1,6 +1,7 @@
+import type { BuildRun } from '../build/build-run.ts'
 import { detect } from '../build/detect.ts'
-import { type BuildRun, runBuild } from '../build/execute.ts'
-import type { LiveLog } from '../build/log.ts'
+import { runBuild } from '../build/execute.ts'
+import type { LiveLog } from '../build/live-log.ts'
 import { type BuildPlan, hasViteTask, planBuild } from '../build/plan.ts'
 import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
@@ -169,7 +170,7 @@ async function execute(
   const wantsVariant = config.pathMode !== 'redirect' && hasViteTask(plan)
   const writer = await artifacts.create(project, buildId)
   const variant = wantsVariant
-    ? { base: variantBase(project), writer: await artifacts.create(project, variantId(buildId)) }
+    ? { base: variantBase(project), create: () => artifacts.create(project, variantId(buildId)) }
     : undefined
   return runBuild({
     snapshot,

@@ -12,7 +12,7 @@ beforeAll(async () => {
   base = await fixture('broken/base')
   under = await openPipeline({
     build: {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       artifactBytes: 16 * MIB,
       artifactFiles: 200,
       memoryBytes: 512 * MIB,

@@ -1,0 +1,44 @@
+import type { ArtifactWriter } from '../model/artifact.ts'
+import type { Diagnostic } from '../model/diagnostic.ts'
+import type { Environment } from '../model/environment.ts'
+import type { Snapshot } from '../model/files.ts'
+import type { LogLine, OutputLimits, Workers } from '../model/worker.ts'
+import type { BuildPlan } from './plan.ts'
+
+export interface BuildLimits {
+  timeoutMs: number
+  memoryBytes: number
+  processes: number
+  artifactBytes: number
+  artifactFiles: number
+  logBytes: number
+}
+
+export interface BuildOptions {
+  snapshot: Snapshot
+  plan: BuildPlan
+  environment: Environment | null
+  workers: Workers
+  limits: BuildLimits
+  writer: ArtifactWriter
+  /** The same revision below another base path, built in the same worker once the build itself is done. */
+  variant?: { base: string; create: () => Promise<ArtifactWriter> } | undefined
+  onLog: (line: LogLine) => void
+  signal: AbortSignal
+}
+
+export interface BuildRun {
+  state: 'succeeded' | 'failed' | 'timed_out' | 'canceled'
+  diagnostics: Diagnostic[]
+  /** Of a build that succeeded: the sealed artifact. */
+  artifact?: { files: number; bytes: number }
+  /**
+   * What still runs when the artifact is there: the variant and the type checks. Resolves to what they found when the
+   * worker is gone, and never rejects for what project code does; ends at once when the signal aborts.
+   */
+  rest: Promise<Diagnostic[]>
+}
+
+export function outputLimits(limits: BuildLimits): OutputLimits {
+  return { files: limits.artifactFiles, bytes: limits.artifactBytes }
+}
