@@ -100,10 +100,7 @@ export class Runner implements Worker {
       },
       end: (violation) => this.#end(violation ? broken(violation.message) : { kind: 'gone' }),
     })
-    this.#timer = setTimeout(
-      () => this.#end({ kind: 'timed_out' }),
-      Math.min(parts.limits.wallMs, MAX_TIMER_MS),
-    )
+    this.#timer = this.#endAfter(START_TIMEOUT_MS)
     parts.signal?.addEventListener('abort', this.#onAbort, { once: true })
     void this.#channel.send({ type: 'init', version: PROTOCOL_VERSION, settings: parts.settings })
     if (parts.signal?.aborted) this.#onAbort()
