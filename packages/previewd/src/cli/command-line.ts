@@ -22,7 +22,9 @@ export interface Daemon {
 /** One thing that `doctor` looked at. */
 export interface Finding {
   name: string
+  /** False where previewd does not work until it is mended. */
   ok: boolean
+  level: 'good' | 'warning' | 'error'
   /** A sentence: what was found and, where it is not well, what to do. */
   detail: string
 }

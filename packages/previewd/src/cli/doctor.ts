@@ -17,6 +17,10 @@ export function doctorCommand(line: CommandLine): Command {
 }
 
 function listing(out: Terminal['out'], findings: readonly Finding[]): string {
-  const mark = (ok: boolean) => (ok ? paint(out, 'green', '✓') : paint(out, 'red', '✗'))
-  return findings.map(({ ok, name, detail }) => `${mark(ok)} ${name}: ${detail}`).join('\n')
+  const marks = {
+    good: paint(out, 'green', '✓'),
+    warning: paint(out, 'yellow', '!'),
+    error: paint(out, 'red', '✗'),
+  }
+  return findings.map(({ level, name, detail }) => `${marks[level]} ${name}: ${detail}`).join('\n')
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Finding } from '../../src/cli/command-line.ts'
 import { commandLineForTests } from './command-line-for-tests.ts'
 import { projectFolder } from './project-folder.ts'
 
@@ -39,9 +40,10 @@ test('help and version go to stdout and are no error', async () => {
 })
 
 test('doctor prints each finding and ends with 1 where one is not well', async () => {
-  const findings = [
-    { name: 'bubblewrap', ok: true, detail: '0.8.0' },
-    { name: 'cgroups', ok: false, detail: 'No memory controller: reboot with cgroup v2.' },
+  const findings: Finding[] = [
+    { name: 'bubblewrap', ok: true, level: 'good', detail: '0.8.0' },
+    { name: 'disk', ok: true, level: 'warning', detail: 'It is nearly full.' },
+    { name: 'cgroups', ok: false, level: 'error', detail: 'No memory controller: reboot with cgroup v2.' },
   ]
   const doctor = (ok: boolean) =>
     commandLineForTests(undefined, {
@@ -51,7 +53,7 @@ test('doctor prints each finding and ends with 1 where one is not well', async (
     code: 1,
     out: expect.stringContaining('✗ cgroups'),
   })
-  expect(await doctor(true).run('doctor')).toMatchObject({ code: 0 })
+  expect(await doctor(true).run('doctor')).toMatchObject({ code: 0, out: expect.stringContaining('! disk') })
   expect(JSON.parse((await doctor(false).run('doctor', '--json')).out)).toEqual(findings)
 })
 
