@@ -36,7 +36,7 @@ export async function readPackageJson(snapshot: Snapshot, path: string): Promise
 }
 
 function invalid(path: string, message: string): Diagnostic {
-  return { origin: 'config', severity: 'error', code: 'PACKAGE_JSON_INVALID', message, file: path }
+  return { origin: 'config', severity: 'error', code: 'INVALID_PACKAGE_JSON', message, file: path }
 }
 
 /** JSON.parse does not always say where; the tolerant parser does. */

@@ -81,7 +81,7 @@ describe('detect', () => {
   it('points at the place where package.json is broken', async () => {
     const detected = await detectIn({ 'package.json': '{\n  "name": "x",\n  oops\n}', 'index.html': '' })
     expect(detected.diagnostics[0]).toMatchObject({
-      code: 'PACKAGE_JSON_INVALID',
+      code: 'INVALID_PACKAGE_JSON',
       file: 'package.json',
       line: 3,
     })
