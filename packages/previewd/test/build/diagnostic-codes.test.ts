@@ -11,8 +11,7 @@ it('docs/diagnostics.md has every code that builds give', () => {
     .join('\n')
     .matchAll(/(?:code: |\? |: |(?:ended|problem)\(\n?\s*)'([A-Z]+(?:_[A-Z]+)+)'/g)
   const documented = readFileSync(join(root, 'docs/diagnostics.md'), 'utf8').matchAll(/^\| `([A-Z_]+)` \|/gm)
-  const missing = new Set([...given].map(([, code]) => code)).difference(
-    new Set([...documented].map(([, code]) => code)),
-  )
-  expect([...missing]).toEqual([])
+  const inDocument = new Set([...documented].map(([, code]) => code))
+  const missing = [...given].map(([, code]) => code).filter((code) => !inDocument.has(code))
+  expect(missing).toEqual([])
 })
