@@ -86,6 +86,8 @@ function createServer({ logger, serverFactory }: ApiOptions): FastifyInstance {
     bodyLimit: JSON_BODY_BYTES,
     // A proxy on this machine names its clients, which are counted one by one.
     trustProxy: 'loopback',
+    // Requests on open connections are still answered while the server closes.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: PATH_PARAM_LENGTH },
     ...(serverFactory && { serverFactory }),
     frameworkErrors: (error, request, reply) => {

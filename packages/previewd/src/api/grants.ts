@@ -16,7 +16,7 @@ const grant = z
 
 /** Links that let a browser see a private preview, or a live session. */
 export function grantRoutes(context: ApiContext): FastifyPluginAsyncZod {
-  const { grants, pipeline } = context
+  const { grants, pipeline, idempotency } = context
 
   return async (app) => {
     app.route({
@@ -36,7 +36,9 @@ export function grantRoutes(context: ApiContext): FastifyPluginAsyncZod {
         const { id } = request.params
         requireProject(context, id)
         const { role, expiresInSeconds } = request.body
-        const { token, expiresAt } = grants.issue(id, role, expiresInSeconds)
+        const { token, expiresAt } = await idempotency.run(request, reply, request.body, async () =>
+          grants.issue(id, role, expiresInSeconds),
+        )
         const url = new URL(pipeline.status(id).urls.preview)
         url.searchParams.set('previewd_grant', token)
         return reply.code(201).send({ token, url: url.href, expiresAt })

@@ -6,8 +6,11 @@ import { PreviewdError } from '../errors.ts'
 const KEPT_MS = 24 * 60 * 60 * 1000
 const KEPT_BYTES = 32 * 1024 * 1024
 const KEPT_KEYS = 10_000
+/** About what a key costs besides its outcome. */
+const SLOT_BYTES = 512
 
 interface Kept {
+  project: string | undefined
   fingerprint: string
   /** What the first call did; later ones wait for it. */
   outcome: Promise<unknown>
@@ -46,17 +49,24 @@ export class Idempotency {
       reply.header('idempotency-replayed', 'true')
       return outcome as T
     }
+    const { id: project } = request.params as { id?: string }
     const outcome = act()
-    this.#kept.set(slot, { fingerprint, outcome }, { size: 256 })
+    this.#kept.set(slot, { project, fingerprint, outcome }, { size: SLOT_BYTES })
     try {
       const done = await outcome
-      const size = 256 + JSON.stringify(done ?? null).length
-      this.#kept.set(slot, { fingerprint, outcome }, { size })
+      const size = SLOT_BYTES + JSON.stringify(done ?? null).length
+      this.#kept.set(slot, { project, fingerprint, outcome }, { size })
       return done
     } catch (error) {
       this.#kept.delete(slot)
       throw error
     }
+  }
+
+  /** A project of the same id that is made later starts without what was kept of the one before. */
+  forget(project: string): void {
+    for (const [slot, { project: owner }] of this.#kept.entries())
+      if (owner === project) this.#kept.delete(slot)
   }
 }
 

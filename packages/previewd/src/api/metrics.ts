@@ -7,7 +7,7 @@ import { problems } from './schemas/common.ts'
 
 const DURATION_BUCKETS_S = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120]
 
-/** Measures every request by route, never by address, so that the number of series is bounded. */
+/** Measures every request, by route and never by address, so that the number of series is bounded; logs it at debug. */
 export function measureRequests(app: FastifyInstance, registry: Registry): void {
   const durations = new Histogram({
     name: 'previewd_http_request_duration_seconds',
@@ -18,7 +18,14 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
   })
   app.addHook('onResponse', async (request, reply) => {
     const route = request.routeOptions.url ?? 'unknown'
-    durations.observe({ method: request.method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    const { method } = request
+    durations.observe({ method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    const path = request.url.split('?', 1)[0]
+    const caller = request.principal?.id
+    request.log.debug(
+      { method, path, status: reply.statusCode, ms: Math.round(reply.elapsedTime), caller },
+      'answered',
+    )
   })
 }
 

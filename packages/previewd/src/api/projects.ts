@@ -10,7 +10,7 @@ const tags = ['Projects']
 
 /** Projects and their settings. */
 export function projectRoutes(context: ApiContext): FastifyPluginAsyncZod {
-  const { pipeline, projects, grants, events } = context
+  const { pipeline, projects, grants, events, idempotency } = context
 
   function view(id: string) {
     const status = pipeline.status(id)
@@ -90,6 +90,7 @@ export function projectRoutes(context: ApiContext): FastifyPluginAsyncZod {
         await pipeline.deleteProject(id)
         grants.revokeAll(id)
         events.forget(id)
+        idempotency.forget(id)
         return reply.code(204).send()
       },
     })

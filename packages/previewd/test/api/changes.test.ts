@@ -170,6 +170,14 @@ describe('Idempotency-Key', () => {
     expect((await push({ files }, '', key)).json()).toMatchObject({ revision: 1 })
   })
 
+  it('of a deleted project is forgotten', async () => {
+    await push({ files }, '', key)
+    await call(server, 'DELETE', '/v1/projects/demo')
+    const again = await push({ files }, '', key)
+    expect(again.headers['idempotency-replayed']).toBeUndefined()
+    expect(again.json()).toMatchObject({ revision: 1, changed: [{ path: 'index.html', kind: 'added' }] })
+  })
+
   it.each(['with space', 'x'.repeat(256)])('is refused where it is "%s"', async (bad) => {
     const answer = await push({ files }, '', { 'idempotency-key': bad })
     expect(answer.statusCode).toBe(400)
