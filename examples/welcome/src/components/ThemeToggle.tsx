@@ -2,8 +2,25 @@ import { useEffect, useState } from 'react'
 
 const KEY = 'solstice-theme'
 
+/** Browsers that block third-party storage throw here when the page stands in a frame of another site. */
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(KEY)
+  } catch {
+    return null
+  }
+}
+
+function remember(theme: string): void {
+  try {
+    localStorage.setItem(KEY, theme)
+  } catch {
+    // The choice holds for this visit.
+  }
+}
+
 function preferred(): boolean {
-  const chosen = localStorage.getItem(KEY)
+  const chosen = remembered()
   return chosen ? chosen === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches
 }
 
@@ -14,7 +31,7 @@ export function ThemeToggle() {
   }, [isDark])
 
   function toggle() {
-    localStorage.setItem(KEY, isDark ? 'light' : 'dark')
+    remember(isDark ? 'light' : 'dark')
     setDark(!isDark)
   }
 
