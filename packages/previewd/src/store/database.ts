@@ -54,7 +54,8 @@ const MIGRATIONS = [
 const INDEXED = 0x50764431
 
 /**
- * Opens the database and brings its schema up to date. A commit survives the death of the process; that it survives
+ * Opens the database and brings its schema up to date. Checkpoints are the caller's (write-ahead-log.ts), but for a log
+ * of 64 MiB. A commit survives the death of the process; that it survives
  * a power failure as well takes `durably`.
  */
 export function openDatabase(file: string): DatabaseSync {
@@ -62,7 +63,9 @@ export function openDatabase(file: string): DatabaseSync {
   closeSync(openSync(file, 'a', 0o600))
   const database = new DatabaseSync(file, { timeout: 5000 })
   try {
-    database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192')
+    database.exec(
+      'PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-8192; PRAGMA wal_autocheckpoint=16384',
+    )
     migrate(database)
   } catch (error) {
     database.close()

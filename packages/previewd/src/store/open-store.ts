@@ -18,7 +18,9 @@ import { ProjectTable } from './project-table.ts'
 import { type Recovery, recoverProjects } from './recover.ts'
 import { ResolvedLockTable } from './resolved-lock-table.ts'
 import { RunJournal } from './run-journal.ts'
+import { WriteAheadLog } from './write-ahead-log.ts'
 
+const DATABASE = 'previewd.db'
 /** Batches of one project that may wait for their turn. */
 const BATCHES_WAITING = 64
 /** Packs held open, and entries of their indexes in memory (about 250 bytes each). */
@@ -69,7 +71,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 }
 
 async function openLocked(options: StoreOptions, paths: ProjectPaths, lock: DataLock): Promise<Store> {
-  const database = openDatabase(join(options.dataDir, 'previewd.db'))
+  const database = openDatabase(join(options.dataDir, DATABASE))
   try {
     return await compose(options, paths, { database, lock })
   } catch (error) {
@@ -116,6 +118,7 @@ async function compose(
   if (recovery) logger?.info({ ...recovery }, 'The last server did not close its store; it was checked.')
 
   const journal = await RunJournal.begin(dataDir)
+  const log = await WriteAheadLog.watch(join(dataDir, DATABASE), onError)
   const files = new ProjectFiles({
     paths,
     table,
@@ -130,7 +133,7 @@ async function compose(
   await mirror?.distrust(recovery?.projects ?? [])
   mirror?.catchUp()
   return {
-    projects: toProjects(table, deletion),
+    projects: toProjects(table, deletion, log),
     files,
     builds: new BuildTable(database),
     keys: new KeyTable(database),
@@ -142,6 +145,7 @@ async function compose(
       await files.idle()
       await deletion.idle()
       packs.clear()
+      await log.close()
       database.close()
       await journal.end()
       lock.release()
@@ -162,12 +166,19 @@ async function recoverAfterCrash(
   return written === undefined && recovery.projects.length === 0 ? undefined : recovery
 }
 
-function toProjects(table: ProjectTable, deletion: ProjectDeletion): Projects {
+function toProjects(table: ProjectTable, deletion: ProjectDeletion, log: WriteAheadLog): Projects {
   return {
     get: (id) => table.get(id),
     list: (options) => table.list(options),
-    put: (id, settings) => table.put(id, settings),
-    setPublished: (id, published) => table.setPublished(id, published),
+    put(id, settings) {
+      const answer = table.put(id, settings)
+      log.syncSoon()
+      return answer
+    },
+    setPublished(id, published) {
+      table.setPublished(id, published)
+      log.syncSoon()
+    },
     delete: (id) => deletion.delete(id),
     findByExternalId: (externalId) => table.findByExternalId(externalId),
     count: () => table.count(),

@@ -94,7 +94,7 @@ function toCommit(trailer: Trailer, encoded: Buffer, end: number): Commit | unde
 async function contentIsWhole(file: FileHandle, commit: Commit, trailer: Trailer): Promise<boolean> {
   const checked = new Set<number>()
   for (const entry of commit.index.values()) {
-    if (entry.offset < trailer.start || checked.has(entry.offset)) continue
+    if (entry.size === 0 || entry.offset < trailer.start || checked.has(entry.offset)) continue
     checked.add(entry.offset)
     if (entry.offset + entry.size > trailer.indexOffset) return false
     const sum = newSha256()

@@ -102,7 +102,8 @@ export class PackFile {
     const offsets = new Set<number>()
     let liveBytes = HEADER_BYTES + this.#commit.overheadBytes
     for (const entry of this.#commit.index.values()) {
-      if (offsets.has(entry.offset)) continue
+      // An empty file stands where the next content does.
+      if (entry.size === 0 || offsets.has(entry.offset)) continue
       offsets.add(entry.offset)
       liveBytes += entry.size
     }
@@ -152,10 +153,11 @@ export class PackFile {
       const offsets = new Map<number, number>()
       const index = new Map<string, PackEntry>()
       for (const entry of this.#commit.index.values()) {
-        const known = offsets.get(entry.offset)
+        const known = entry.size === 0 ? undefined : offsets.get(entry.offset)
         const offset = known ?? writer.offset
         index.set(entry.path, new PackEntry(entry.path, entry.size, entry.sha256, offset))
-        if (known !== undefined) continue
+        // An empty file stands where the next content does, which is still to be copied.
+        if (known !== undefined || entry.size === 0) continue
         offsets.set(entry.offset, offset)
         for await (const chunk of this.stream(entry)) {
           if (shouldStop()) {

@@ -172,6 +172,25 @@ describe('a pack', () => {
     await pack.release()
   })
 
+  test('copies and checks content that stands where an empty file does', async () => {
+    const pack = await packOf(['a', 'one'])
+    const known = pack.sizeBytes
+    await pack.append(2, [addition('empty', ''), addition('full', 'content')], new Set())
+    const garbageBytes = pack.garbageBytes()
+    const copy = await pack.copyTo(join(directory, 'copy'))
+    expect(copy && (await contents(copy))).toEqual({ a: 'one', empty: '', full: 'content' })
+    expect(pack.sizeBytes - (copy?.sizeBytes ?? 0)).toBe(garbageBytes)
+    await copy?.release()
+    await pack.release()
+
+    const bytes = await readFile(path)
+    bytes.fill(0, known, known + 3)
+    await writeFile(path, bytes)
+    const opened = await PackFile.open(path, { knownBytes: known })
+    expect(opened?.sequence).toBe(1)
+    await opened?.release()
+  })
+
   test('takes its last commit back', async () => {
     const pack = await packOf(['a', 'one'])
     const before = pack.sizeBytes
