@@ -81,7 +81,8 @@ async function runPnpm(worker: Worker, args: string[], output: PnpmOutput): Prom
 function limitsOf({ timeoutMs }: InstallerOptions): WorkerLimits {
   return {
     memoryBytes: 1536 * MIB,
-    processes: 128,
+    // Threads count too, and pnpm links with one for each of some hundred packages.
+    processes: 1024,
     wallMs: timeoutMs,
     appBytes: 512 * MIB,
     tmpBytes: 512 * MIB,
