@@ -3,11 +3,11 @@ import { createReadStream } from 'node:fs'
 import { chmod, mkdir, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { dirname } from 'node:path'
-import { Readable, Transform } from 'node:stream'
+import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ReadableStream } from 'node:stream/web'
 import { type CachedMetadata, MetadataCache } from './metadata-cache.ts'
 import { tarballRewriter } from './packument.ts'
+import { type RegistryAnswer, RegistryClient } from './registry-client.ts'
 import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
 
 export interface RegistryProxyOptions {
@@ -69,7 +69,7 @@ export async function startRegistryProxy(options: RegistryProxyOptions): Promise
 class UnixProxy implements RegistryProxy {
   readonly socket: string
   readonly #registry: URL
-  readonly #token: string | undefined
+  readonly #client: RegistryClient
   readonly #limits: ProxyLimits
   readonly #server = createServer((request, response) => void this.#answer(request, response))
   readonly #cache: MetadataCache
@@ -78,8 +78,10 @@ class UnixProxy implements RegistryProxy {
   constructor({ socket, cacheDir, registryUrl, token, limits }: RegistryProxyOptions) {
     this.socket = socket
     this.#registry = new URL(registryUrl.endsWith('/') ? registryUrl : `${registryUrl}/`)
-    this.#token = token
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
+    const { answerTimeoutMs, transferTimeoutMs } = this.#limits
+    const timeouts = { answerTimeoutMs, transferTimeoutMs }
+    this.#client = new RegistryClient({ registry: this.#registry, token, ...timeouts })
     this.#cache = new MetadataCache(cacheDir, this.#limits.cacheBytes)
     this.#server.maxConnections = MAX_CONNECTIONS
   }
@@ -98,6 +100,7 @@ class UnixProxy implements RegistryProxy {
     const closed = once(this.#server, 'close')
     this.#server.close()
     this.#server.closeAllConnections()
+    this.#client.close()
     await closed
     await rm(this.socket, { force: true })
   }
@@ -158,20 +161,21 @@ class UnixProxy implements RegistryProxy {
     cached: CachedMetadata | undefined,
   ): Promise<CachedMetadata | number> {
     const etag = cached?.headers.etag
-    const headers = { accept, ...(etag === undefined ? {} : { 'if-none-match': etag }) }
-    const { response, release } = await this.#fetch(path, 'GET', headers)
-    try {
-      if (response.status === 304 && cached !== undefined) return this.#cache.refresh(key, cached)
-      if (response.status !== 200 || response.body === null) return this.#statusOf(response)
-      const body = Readable.fromWeb(response.body as ReadableStream)
-      const transforms = [
-        capBytes(this.#limits.metadataBytes, 'the metadata of a package'),
-        tarballRewriter(this.#registry.href),
-      ]
-      return await this.#cache.put(key, body, transforms, passedHeaders(response))
-    } finally {
-      release()
+    const answer = await this.#client.ask('GET', path, {
+      accept,
+      'accept-encoding': 'gzip, br',
+      ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    })
+    if (answer.status !== 200) {
+      answer.body.destroy()
+      const isSame = answer.status === 304 && cached !== undefined
+      return isSame ? this.#cache.refresh(key, cached) : this.#statusOf(answer)
     }
+    const transforms = [
+      capBytes(this.#limits.metadataBytes, 'the metadata of a package'),
+      tarballRewriter(this.#registry.href),
+    ]
+    return await this.#cache.put(key, answer.body, transforms, passedHeaders(answer))
   }
 
   async #sendTarball(
@@ -180,58 +184,22 @@ class UnixProxy implements RegistryProxy {
     response: ServerResponse,
   ): Promise<void> {
     const method = request.method === 'HEAD' ? 'HEAD' : 'GET'
-    const { response: found, release } = await this.#fetch(path, method, { accept: '*/*' })
-    try {
-      if (found.status !== 200) return refuse(response, this.#statusOf(found))
-      const length =
-        found.headers.get('content-encoding') === null ? found.headers.get('content-length') : null
-      if (Number(length ?? 0) > this.#limits.tarballBytes) return refuse(response, 413)
-      response.writeHead(200, {
-        ...passedHeaders(found),
-        ...(length === null ? {} : { 'content-length': length }),
-      })
-      if (method === 'HEAD' || found.body === null) return void response.end()
-      await pipeline(
-        Readable.fromWeb(found.body as ReadableStream),
-        capBytes(this.#limits.tarballBytes, 'a tarball'),
-        response,
-      )
-    } finally {
-      release()
+    const answer = await this.#client.ask(method, path, { accept: '*/*', 'accept-encoding': 'identity' })
+    const length = Number(answer.headers['content-length'] ?? 0)
+    if (answer.status !== 200 || length > this.#limits.tarballBytes) {
+      answer.body.destroy()
+      return refuse(response, answer.status === 200 ? 413 : this.#statusOf(answer))
     }
-  }
-
-  async #fetch(path: string, method: 'GET' | 'HEAD', headers: Record<string, string>) {
-    const controller = new AbortController()
-    const { answerTimeoutMs, transferTimeoutMs } = this.#limits
-    const abort = () => controller.abort(new Error('the registry took too long to answer'))
-    let timer = setTimeout(abort, answerTimeoutMs)
-    const release = () => {
-      clearTimeout(timer)
-      controller.abort()
+    response.writeHead(200, { ...passedHeaders(answer), ...(length > 0 ? { 'content-length': length } : {}) })
+    if (method === 'HEAD') {
+      answer.body.destroy()
+      return void response.end()
     }
-    try {
-      const response = await fetch(new URL(path, this.#registry), {
-        method,
-        headers: {
-          ...headers,
-          ...(this.#token === undefined ? {} : { authorization: `Bearer ${this.#token}` }),
-        },
-        redirect: 'manual',
-        signal: controller.signal,
-      })
-      clearTimeout(timer)
-      timer = setTimeout(abort, transferTimeoutMs)
-      return { response, release }
-    } catch (error) {
-      release()
-      throw error
-    }
+    await pipeline(answer.body, capBytes(this.#limits.tarballBytes, 'a tarball'), response)
   }
 
   /** Answers that mean the registry is at fault are remembered, so that the project is not blamed for them. */
-  #statusOf(response: Response): number {
-    const { status } = response
+  #statusOf({ status }: RegistryAnswer): number {
     if (status === 401 || status === 403 || status >= 500 || status < 400) {
       this.#failure = { at: Date.now(), reason: `the registry answered ${status}` }
     }
@@ -244,11 +212,11 @@ function refuse(response: ServerResponse, status: number): void {
   response.end('{}')
 }
 
-function passedHeaders(response: Response): Record<string, string> {
+function passedHeaders({ headers }: RegistryAnswer): Record<string, string> {
   return Object.fromEntries(
     PASSED_HEADERS.flatMap((name) => {
-      const value = response.headers.get(name)
-      return value === null ? [] : [[name, value] as const]
+      const value = headers[name]
+      return typeof value === 'string' ? [[name, value] as const] : []
     }),
   )
 }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
 import { rewriteTarballs, tarballRewriter } from '../../src/environment/packument.ts'
@@ -101,6 +102,24 @@ test('The token goes to the registry, and what the installer sends as authorizat
   const headers = { authorization: 'Bearer wrong' }
   expect((await ask(proxy, '/leaf', { headers })).status).toBe(200)
 })
+
+test.each(['gzip', 'br'] as const)(
+  'Metadata that comes as %s is passed on as it is meant',
+  async (encoding) => {
+    const compress = encoding === 'gzip' ? gzipSync : brotliCompressSync
+    const server = createServer((asked, response) => {
+      expect(asked.headers['accept-encoding']).toContain(encoding)
+      response.writeHead(200, { 'content-encoding': encoding }).end(compress('{"name":"leaf"}'))
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    const registryUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+    const proxy = await startProxy({ registryUrl })
+    const { body, headers } = await ask(proxy, '/leaf')
+    expect(body).toBe('{"name":"leaf"}')
+    expect(headers['content-encoding']).toBeUndefined()
+  },
+)
 
 test('Redirects are not followed', async () => {
   const target = await fixture()

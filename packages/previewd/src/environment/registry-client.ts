@@ -1,0 +1,85 @@
+import { once } from 'node:events'
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http'
+import { request as requestTls, Agent as TlsAgent } from 'node:https'
+import { pipeline, type Readable } from 'node:stream'
+import { createBrotliDecompress, createGunzip } from 'node:zlib'
+import { cachedLookup } from './cached-lookup.ts'
+
+export interface RegistryClientOptions {
+  registry: URL
+  token?: string | undefined
+  /** From the request to the first bytes of the answer. */
+  answerTimeoutMs: number
+  transferTimeoutMs: number
+}
+
+export interface RegistryAnswer {
+  status: number
+  headers: IncomingHttpHeaders
+  /** Decompressed; has to be read to its end or destroyed. */
+  body: Readable
+}
+
+const MAX_SOCKETS = 32
+const IDLE_SOCKET_MS = 60_000
+
+/** Asks one registry, over connections that are kept; redirects are answers like others. */
+export class RegistryClient {
+  readonly #options: RegistryClientOptions
+  readonly #isTls: boolean
+  readonly #agent: Agent
+
+  constructor(options: RegistryClientOptions) {
+    this.#options = options
+    this.#isTls = options.registry.protocol === 'https:'
+    const settings = {
+      keepAlive: true,
+      maxSockets: MAX_SOCKETS,
+      maxFreeSockets: MAX_SOCKETS,
+      timeout: IDLE_SOCKET_MS,
+      lookup: cachedLookup(),
+    }
+    this.#agent = this.#isTls ? new TlsAgent(settings) : new Agent(settings)
+  }
+
+  /** Rejects where the registry cannot be reached or says nothing in time. */
+  async ask(method: 'GET' | 'HEAD', path: string, headers: Record<string, string>): Promise<RegistryAnswer> {
+    const { registry, token, answerTimeoutMs, transferTimeoutMs } = this.#options
+    const send = this.#isTls ? requestTls : requestPlain
+    const request = send(new URL(path, registry), {
+      method,
+      agent: this.#agent,
+      headers: {
+        ...headers,
+        'user-agent': 'previewd',
+        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+      },
+    })
+    const tooSlow = () => request.destroy(new Error('the registry took too long to answer'))
+    const answerTimer = setTimeout(tooSlow, answerTimeoutMs)
+    try {
+      request.end()
+      const [response] = (await once(request, 'response')) as [IncomingMessage]
+      const transferTimer = setTimeout(
+        () => response.destroy(new Error('the registry is too slow')),
+        transferTimeoutMs,
+      )
+      response.once('close', () => clearTimeout(transferTimer))
+      return { status: response.statusCode ?? 0, headers: response.headers, body: decompress(response) }
+    } finally {
+      clearTimeout(answerTimer)
+    }
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+function decompress(response: IncomingMessage): Readable {
+  const encoding = response.headers['content-encoding']
+  if (encoding !== 'gzip' && encoding !== 'br') return response
+  const decoder = encoding === 'gzip' ? createGunzip() : createBrotliDecompress()
+  // Errors of either end destroy the decoder, and whoever reads it learns of them there.
+  return pipeline(response, decoder, () => undefined)
+}
