@@ -179,7 +179,7 @@ describe('a pack', () => {
     const garbageBytes = pack.garbageBytes()
     const copy = await pack.copyTo(join(directory, 'copy'))
     expect(copy && (await contents(copy))).toEqual({ a: 'one', empty: '', full: 'content' })
-    expect(pack.sizeBytes - (copy?.sizeBytes ?? 0)).toBe(garbageBytes)
+    expect(pack.sizeBytes - (copy?.sizeBytes ?? 0)).toBeGreaterThanOrEqual(garbageBytes)
     await copy?.release()
     await pack.release()
 
