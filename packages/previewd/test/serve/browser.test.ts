@@ -160,6 +160,14 @@ describe('a private project', () => {
   })
 })
 
+test('no service worker is installed that would pin a build', async () => {
+  await server.addSite('demo', { 'index.html': page('app'), 'sw.js': 'onfetch = () => undefined' })
+  const tab = await context.newPage()
+  await tab.goto(server.originOf('demo'))
+  const registering = tab.evaluate('navigator.serviceWorker.register("/sw.js").then(String)')
+  await expect(registering).rejects.toThrow('403')
+})
+
 test('a page opened before a publish still finds its lazy chunk', async () => {
   const app = (chunk: string): Record<string, string> => ({
     'index.html': page(

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { truncate } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { Build } from '../../src/model/build.ts'
+import type { Project } from '../../src/model/project.ts'
 import { type Answer, PreviewServer } from './preview-server.ts'
 
 const NAVIGATION = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
@@ -285,6 +286,34 @@ test('a viewer gets the old or the new build, and never a mix, while builds are 
     }
   }
   await Promise.all([publish(), view(), view(), view()])
+})
+
+test('a build that is removed while a request for it is under way gives way to the one that is published', async () => {
+  await server.stop()
+  let asked = 0
+  const stale = { published: { buildId: 'removed00001', revision: 1 } }
+  server = await PreviewServer.start({
+    projects: { get: (id) => ({ ...projectOf(id), ...(asked++ === 0 && stale) }) },
+  })
+  const projectOf = (id: string): Project => server.projects.get(id) ?? server.addProject(id)
+  await server.addSite('demo', { 'index.html': 'new' })
+  expect((await get('demo', '/')).text).toBe('new')
+  expect(asked).toBe(2)
+})
+
+test('the pages that follow one project are bounded, and who comes later polls', async () => {
+  server.addProject('demo')
+  const open = async (): Promise<Socket> => {
+    const socket = connect(server.port, '127.0.0.1')
+    const host = `demo.localhost:${server.port}`
+    socket.write(`GET /.previewd/status HTTP/1.1\r\nHost: ${host}\r\nAccept: text/event-stream\r\n\r\n`)
+    await once(socket, 'data')
+    return socket
+  }
+  const sockets = await Promise.all(Array.from({ length: 200 }, open))
+  const late = await get('demo', '/.previewd/status', { accept: 'text/event-stream' })
+  expect(late.text).toMatch(/^retry: \d+\ndata: \{/)
+  for (const socket of sockets) socket.destroy()
 })
 
 test('an error inside tells the client nothing of it and is logged', async () => {
