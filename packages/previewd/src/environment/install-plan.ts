@@ -133,9 +133,15 @@ async function readLinked(
   return undefined
 }
 
+/**
+ * A pnpm lockfile that package.json has left behind says nothing: many apps carry one beside the lockfile (often
+ * Bun's binary one) of the package manager that they are really installed with.
+ */
 function usesPnpm(packages: ProjectPackages, choice: LockfileChoice | undefined): boolean {
-  if (choice !== undefined) return choice.lockfile.kind === 'pnpm'
-  return namedPackageManager(packages) === 'pnpm' || packages.workspaceYaml !== undefined
+  if (namedPackageManager(packages) === 'pnpm' || packages.workspaceYaml !== undefined) {
+    return choice === undefined || choice.lockfile.kind === 'pnpm'
+  }
+  return choice?.lockfile.kind === 'pnpm' && choice.missing.length === 0
 }
 
 function planLock(choice: LockfileChoice, isAtBase: boolean, diagnostics: Diagnostic[]): PlannedLock {

@@ -180,6 +180,14 @@ describe('layout', () => {
     const { run } = await bench.install(files)
     expect(await run(`node -p "require('leaf')"`)).toContain('Cannot find module')
   })
+
+  test('With a pnpm-lock.yaml that package.json has left behind, a phantom import of the project is found', async () => {
+    const { run } = await bench.install({
+      'package.json': { dependencies: { twig: '^1.0.0', phantom: '1.0.0' } },
+      'pnpm-lock.yaml': lockfiles()['pnpm-lock.yaml'] ?? '',
+    })
+    expect(await run(`node -p "require('leaf')"`)).toBe('1.0.0')
+  })
 })
 
 test('With pnpm a package finds what others of the project depend on, and the project does not', async () => {
