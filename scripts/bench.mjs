@@ -3,7 +3,7 @@ import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
 import { ensurePackages } from './setup/packages.mjs'
 import { fail } from './setup/problem.mjs'
-import { asRoot, handedOn, keepingEnvironment } from './setup/root.mjs'
+import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
 import { ensureTools } from './setup/tools.mjs'
 
@@ -16,7 +16,7 @@ async function main(args) {
   await ensureTools('nginx', 'wrk', 'strace')
   const prefix = await asRoot('The sandbox', 'The benchmark needs root: run "sudo npm run bench".')
   const environment = { ...process.env, PREVIEWD_CHROMIUM: chromium }
-  const command = [...keepingEnvironment(prefix, handedOn(environment)), node, 'bench/main.ts', ...args]
+  const command = rootCommand(prefix, environment, [node, 'bench/main.ts', ...args])
   process.exitCode = await show(command[0], command.slice(1), { cwd: projectRoot, env: environment })
 }
 

@@ -1,12 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { withControlGroups } from './setup/cgroup.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
 import { ensurePackages } from './setup/packages.mjs'
 import { fail, SetupProblem } from './setup/problem.mjs'
-import { asRoot, handedOn, keepingEnvironment } from './setup/root.mjs'
+import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
 import { elapsed, step } from './setup/steps.mjs'
 
@@ -37,13 +36,7 @@ async function main() {
 /** A group of its own: a Ctrl-C reaches this script alone, which passes it on once. sudo needs the terminal's. */
 function startServer(node, prefix) {
   const environment = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
-  const command = [
-    ...keepingEnvironment(prefix, handedOn(environment)),
-    ...withControlGroups(),
-    node,
-    MAIN,
-    'serve',
-  ]
+  const command = rootCommand(prefix, environment, [node, MAIN, 'serve'])
   const server = spawn(command[0], command.slice(1), {
     cwd: projectRoot,
     env: environment,

@@ -1,14 +1,13 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withControlGroups } from './setup/cgroup.mjs'
 import { ensureChromium } from './setup/chromium.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
 import { ensurePackages } from './setup/packages.mjs'
 import { fail } from './setup/problem.mjs'
 import { quickChecks } from './setup/quick-checks.mjs'
-import { asRoot, handedOn, keepingEnvironment } from './setup/root.mjs'
+import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
 import { elapsed } from './setup/steps.mjs'
 import { ensureTools } from './setup/tools.mjs'
@@ -56,13 +55,7 @@ async function runVitest(node, chromium, args) {
     '--reporter=json',
     `--outputFile.json=${report}`,
   ]
-  const command = [
-    ...keepingEnvironment(prefix, handedOn(environment)),
-    ...withControlGroups(),
-    node,
-    ...vitest,
-    ...args,
-  ]
+  const command = rootCommand(prefix, environment, [node, ...vitest, ...args])
   try {
     const code = await show(command[0], command.slice(1), { cwd: projectRoot, env: environment })
     return { code, ...counts(report) }

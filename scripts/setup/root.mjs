@@ -1,3 +1,4 @@
+import { withControlGroups } from './cgroup.mjs'
 import { find, run, show } from './command.mjs'
 import { SetupProblem } from './problem.mjs'
 
@@ -18,16 +19,15 @@ export async function asRoot(why, instead) {
   return [sudo, '-n']
 }
 
-/** The same, with these environment variables handed on; their values never appear on a command line. */
-export function keepingEnvironment(prefix, names) {
-  return prefix.length === 0 ? [] : [...prefix, `--preserve-env=${names.join(',')}`]
+/**
+ * A program's command line as root, below what `asRoot` gave: with control groups of its own, and with the variables
+ * that previewd, Node and package clients read. Their values never appear on a command line.
+ */
+export function rootCommand(prefix, environment, command) {
+  const names = Object.keys(environment).filter((name) => HANDED_ON.test(name))
+  const sudo = prefix.length > 0 ? [...prefix, `--preserve-env=${names.join(',')}`] : []
+  return [...sudo, ...withControlGroups(), ...command]
 }
 
-/** Names of the variables set now that previewd, Node or a package client read. */
-export function handedOn(environment = process.env) {
-  return Object.keys(environment).filter((name) =>
-    /^(PREVIEWD_\w+|NODE_EXTRA_CA_CERTS|CI|NO_COLOR|FORCE_COLOR|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)$/.test(
-      name,
-    ),
-  )
-}
+const HANDED_ON =
+  /^(PREVIEWD_\w+|NODE_EXTRA_CA_CERTS|CI|NO_COLOR|FORCE_COLOR|https?_proxy|no_proxy|HTTPS?_PROXY|NO_PROXY)$/
