@@ -52,6 +52,9 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
     options: { maxPayload: 4096, ...(options.upgrades && { server: options.upgrades as never }) },
   })
   app.addHook('preClose', async () => closing.abort())
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing.signal.aborted) reply.header('connection', 'close')
+  })
   app.addHook('onRequest', async (_request, reply) => void reply.headers(SECURITY_HEADERS))
   const refuseOtherMethods = trackMethods(app)
   measureRequests(app, registry)

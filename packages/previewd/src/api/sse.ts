@@ -21,6 +21,8 @@ export function sendEvents(reply: FastifyReply, messages: AsyncIterable<SseMessa
       'cache-control': 'no-store',
       // nginx would hold events back.
       'x-accel-buffering': 'no',
+      // A stream that ends while the server closes must not leave a connection that is open and idle.
+      connection: 'close',
     })
     .send(Readable.from(encode(messages), { objectMode: false }))
 }
