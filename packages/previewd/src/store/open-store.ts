@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { PreviewdError } from '../errors.ts'
+import { makeDirectoryDurable } from '../lib/file-io.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Builds, Files, Keys, Projects, ResolvedLocks } from '../model/store.ts'
 import { BuildTable } from './build-table.ts'
@@ -60,7 +61,7 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = new ProjectPaths(options.dataDir)
-  await mkdir(paths.projects, { recursive: true })
+  await makeDirectoryDurable(paths.projects)
   const lock = lockDataDirectory(options.dataDir)
   try {
     return await openLocked(options, paths, lock)
@@ -142,7 +143,7 @@ async function compose(
     recovery,
     async close() {
       await mirror?.close()
-      await files.idle()
+      await files.close()
       await deletion.idle()
       packs.clear()
       await log.close()

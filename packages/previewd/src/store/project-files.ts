@@ -1,7 +1,7 @@
-import { rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm, rmdir } from 'node:fs/promises'
 import PQueue from 'p-queue'
 import { PreviewdError } from '../errors.ts'
-import { makeDirectoryDurable, syncDirectory } from '../lib/file-io.ts'
+import { syncDirectory } from '../lib/file-io.ts'
 import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import { type Addition, PackFile } from '../lib/pack/pack-file.ts'
 import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from '../model/files.ts'
@@ -41,6 +41,7 @@ export interface ProjectFilesParts {
 export class ProjectFiles implements Files {
   readonly #parts: ProjectFilesParts
   readonly #commits = new PQueue({ concurrency: COMMITS_AT_ONCE })
+  #closing = false
   /** Projects whose pack was replaced while the new name could not be made durable. */
   readonly #unnamed = new Set<string>()
 
@@ -50,6 +51,8 @@ export class ProjectFiles implements Files {
 
   async apply(project: string, batch: ChangeBatch): Promise<AppliedChanges> {
     checkProjectId(project)
+    if (this.#closing)
+      throw new PreviewdError('SHUTTING_DOWN', 'The server is being stopped; nothing was applied.')
     if (this.#commits.size >= COMMITS_WAITING)
       throw new PreviewdError('OVERLOADED', 'Too many batches are waiting.')
     const sent = toAdditions(batch, this.#parts.limits)
@@ -74,8 +77,9 @@ export class ProjectFiles implements Files {
     )
   }
 
-  /** Resolves when no batch is being applied. */
-  async idle(): Promise<void> {
+  /** Takes no more batches; resolves when those that were taken are applied. */
+  async close(): Promise<void> {
+    this.#closing = true
     await this.#parts.queue.idle()
   }
 
@@ -140,15 +144,18 @@ export class ProjectFiles implements Files {
   ): Promise<PackFile> {
     const { paths, table } = this.#parts
     const directory = paths.directory(project)
-    await makeDirectoryDurable(directory)
+    await mkdir(directory, { recursive: true })
     const pack = await PackFile.create(paths.pack(project))
     try {
-      await allOf([pack.append(revision, plan.additions, plan.removed), syncDirectory(directory), durable])
+      const written = pack.append(revision, plan.additions, plan.removed)
+      await allOf([written, syncDirectory(directory), syncDirectory(paths.projects), durable])
       table.setPackRow(project, { revision, packBytes: pack.sizeBytes })
       return pack
     } catch (error) {
       await pack.release()
       await rm(paths.pack(project), { force: true })
+      // Others may keep something there already.
+      await rmdir(directory).catch(() => undefined)
       throw error
     }
   }
@@ -229,7 +236,8 @@ export class ProjectFiles implements Files {
     const copyPath = paths.packCopy(project)
     try {
       const patient = isWorthCompacting(pack, 4)
-      const copy = await pack.copyTo(copyPath, () => !patient && queue.count(project) > 1)
+      const wanted = () => this.#closing || (!patient && queue.count(project) > 1)
+      const copy = await pack.copyTo(copyPath, wanted)
       if (copy === undefined) return
       await rename(copyPath, paths.pack(project))
       // From here on the old file has no name: whatever fails now, nothing may be appended to it.

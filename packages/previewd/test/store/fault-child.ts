@@ -1,13 +1,13 @@
 import { writeSync } from 'node:fs'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { PROJECT, STEPS, stateAfter, takeStep } from './fault-script.ts'
-import { LIMITS } from './limits.ts'
+import { LIMITS, MIRROR } from './limits.ts'
 
 /*
  * Takes the steps of the script and says `done N` for each that was acknowledged, `refused N CODE` for each that was
  * not (it tries those once more), and `wrong N` where a refused step changed something.
  */
-const [dataDir = ''] = process.argv.slice(2)
+const [dataDir = '', mirror] = process.argv.slice(2)
 
 function say(line: string): void {
   writeSync(1, `${line}\n`)
@@ -34,7 +34,7 @@ async function tryStep(store: Store, index: number): Promise<boolean> {
 
 const sorted = (state: object | undefined) => JSON.stringify(state && Object.entries(state).sort())
 
-const store = await openStore({ dataDir, limits: LIMITS, mirror: false })
+const store = await openStore({ dataDir, limits: LIMITS, mirror: mirror === 'mirror' && MIRROR })
 for (let index = 0; index < STEPS.length; index++) {
   if (await tryStep(store, index)) continue
   const state = sorted((await readAll(store)) as object | undefined)

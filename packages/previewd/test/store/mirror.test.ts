@@ -2,9 +2,8 @@ import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Store } from '../../src/store/open-store.ts'
+import { MIRROR } from './limits.ts'
 import { filesOf, makeDataDir, openTestStore } from './store-directory.ts'
-
-const MIRROR = { projects: 2, delayMs: 0 }
 
 interface Mirrored {
   dataDir: string

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { PROJECT, STEPS, stateAfter } from './fault-script.ts'
+import { MIRROR } from './limits.ts'
 import { filesOf, makeDataDir, openTestStore, readAll } from './store-directory.ts'
 
 /** Every call that changes state is tried with PREVIEWD_FAULTS=all, which takes minutes; a sample without. */
@@ -104,6 +105,43 @@ describe('a store that is killed before a system call', () => {
     },
   )
 })
+
+test('a store that is killed at any time lays out what it holds when it starts again', {
+  timeout: 600_000,
+}, async () => {
+  for (let round = 0; round < (EVERY ? 100 : 4); round++) {
+    const dataDir = await makeDataDir()
+    const child = spawn(process.execPath, [CHILD, dataDir, 'mirror'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = new Promise((resolve) => child.on('close', resolve))
+    const output = text(child.stdout)
+    await new Promise((resolve) => setTimeout(resolve, 120 + Math.random() * 250))
+    child.kill('SIGKILL')
+    await ended
+    const acknowledged = (await output).split('\n').filter((line) => line.startsWith('done')).length
+
+    const store = await openTestStore(dataDir, { mirror: MIRROR })
+    const found = store.projects.get(PROJECT) && (await readAll(store, PROJECT))
+    const expected = [stateAfter(acknowledged), stateAfter(Math.min(acknowledged + 1, STEPS.length))]
+    expect(expected.map(sorted)).toContain(sorted(found))
+    if (found) await expect.poll(() => laidOut(dataDir), { timeout: 10_000 }).toEqual(sorted(found))
+    await store.close()
+  }
+})
+
+/** The files in the folder, once their list is there. */
+async function laidOut(dataDir: string): Promise<string> {
+  const folder = join(dataDir, 'projects', PROJECT)
+  const list = await readFile(join(folder, '.file-hashes.json'), 'utf8').catch(() => undefined)
+  if (list === undefined) return ''
+  const all: Record<string, string> = {}
+  for (const entry of await readdir(join(folder, 'frontend'), { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    if (entry.isFile()) all[path.slice(join(folder, 'frontend/').length)] = await readFile(path, 'utf8')
+  }
+  return sorted(all)
+}
 
 describe('a store whose disk fails', () => {
   /** `last`: how many of these calls the script makes, about. */
