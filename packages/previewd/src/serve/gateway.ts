@@ -7,11 +7,11 @@ import type { GatewayOptions } from './gateway-options.ts'
 import { isNavigation } from './navigation.ts'
 import { acceptedEncodings } from './negotiate-encoding.ts'
 import { answerAtOrigin } from './origin-preview.ts'
-import { answerAtPath, markedProject, type PathListener, type PathParts } from './path-mode/path-preview.ts'
+import { markedLocation } from './path-mode/marker.ts'
+import { answerAtPath, type PathListener, type PathParts } from './path-mode/path-preview.ts'
 import { PathProfiles } from './path-mode/path-profiles.ts'
 import { RouterBases } from './path-mode/router-base.ts'
-import { MARKER } from './path-mode/shim.ts'
-import { type HostTarget, parseHost } from './preview-host.ts'
+import { type HostTarget, hostReader } from './preview-host.ts'
 import { NOTHING_HERE } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
 import { SiteProfiles } from './site-profiles.ts'
@@ -30,7 +30,6 @@ export interface Gateway {
 }
 
 const KNOWN_ACCEPT_HEADERS = 200
-const KNOWN_HOSTS = 2000
 
 export function createGateway(options: GatewayOptions): Gateway {
   const accepts = new LRUCache<string, readonly Encoding[]>({ max: KNOWN_ACCEPT_HEADERS })
@@ -42,21 +41,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     streams: new StatusStreams((listener) => options.events.listen(listener)),
     accepted: (header) => acceptedOnce(accepts, header),
   }
-  const hosts = new LRUCache<string, HostTarget>({ max: KNOWN_HOSTS })
-  let hostsDomain = ''
-  const targetOf = ({ headers: { host } }: IncomingMessage): HostTarget => {
-    // Without the header (HTTP/1.0) it is no preview; the API says what it thinks of that.
-    if (host === undefined) return { kind: 'other' }
-    // The domain follows the port, which is known once the server listens.
-    const domain = options.previewDomain()
-    if (domain !== hostsDomain) hosts.clear()
-    hostsDomain = domain
-    const known = hosts.get(host)
-    if (known !== undefined) return known
-    const target = parseHost(host, domain)
-    hosts.set(host, target)
-    return target
-  }
+  const targetOf = hostReader(options)
   const guard = (req: IncomingMessage, res: ServerResponse, answering: Promise<void>): void => {
     answering.catch((error: unknown) => fail(req, res, error, options))
   }
@@ -90,17 +75,17 @@ async function answerBelowPath(
   const { allowsHost } = parts.options
   if (allowsHost !== undefined && !allowsHost(req.headers.host)) return sendMessage(req, res, MISDIRECTED)
   if (req.url?.startsWith('/preview/')) return answerAtPath(req, res, listener, parts)
-  const marked = markedProject(req.url ?? '', MARKER)
-  return marked === undefined ? sendMessage(req, res, NOTHING_HERE) : sendRedirect(res, 307, marked.location)
+  const location = markedLocation(req.url ?? '')
+  return location === undefined ? sendMessage(req, res, NOTHING_HERE) : sendRedirect(res, 307, location)
 }
 
 /** Below `/preview/`, or an address that the client script of path mode made. */
 function isPathRequest(req: IncomingMessage, options: GatewayOptions): boolean {
   const url = req.url ?? ''
   if (url.startsWith('/preview/')) return true
-  if (options.pathMode !== 'sandboxed' || !url.includes(`${MARKER}=`)) return false
+  if (options.pathMode !== 'sandboxed' || markedLocation(url) === undefined) return false
   const [, segment = ''] = splitTarget(url).rawPath.split('/', 2)
-  return isNavigation(req) && !options.apiPaths.includes(segment) && markedProject(url, MARKER) !== undefined
+  return isNavigation(req) && !options.apiPaths.includes(segment)
 }
 
 function acceptedOnce(
@@ -117,12 +102,14 @@ function acceptedOnce(
 
 /** Nothing of the error reaches the client; where the answer has begun, only the connection can say that it failed. */
 function fail(req: IncomingMessage, res: ServerResponse, error: unknown, options: GatewayOptions): void {
+  // The query may hold a grant, which no log shows.
+  const path = splitTarget(req.url ?? '').rawPath
   if (res.headersSent || res.destroyed) {
-    options.logger.debug({ error, url: req.url }, 'A preview was not sent to its end')
+    options.logger.debug({ err: error, path }, 'A preview was not sent to its end')
     res.destroy()
     return
   }
-  options.logger.error({ error, host: req.headers.host, url: req.url }, 'A preview could not be served')
+  options.logger.error({ err: error, host: req.headers.host, path }, 'A preview could not be served')
   sendMessage(req, res, FAILED)
 }
 

@@ -1,3 +1,6 @@
+import type { IncomingMessage } from 'node:http'
+import { LRUCache } from 'lru-cache'
+
 /** What a Host header names. */
 export type HostTarget =
   | { kind: 'project'; project: string }
@@ -13,6 +16,7 @@ const IPV6 = /^\[[0-9a-f:.]{2,45}\]$/
 const PORT = /^[0-9]{1,5}$/
 const PROJECT = /^[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?$/
 const BUILD = /^[a-z0-9]{12}$/
+const KNOWN_HOSTS = 2000
 
 /**
  * Reads a Host header against the preview domain (`localhost:4400`). Ports are checked for form and not compared:
@@ -24,6 +28,25 @@ export function parseHost(header: string, previewDomain: string): HostTarget {
   const domain = hostName(previewDomain)
   if (domain === undefined || !name.endsWith(`.${domain}`)) return { kind: 'other' }
   return parseLabel(name.slice(0, -domain.length - 1))
+}
+
+/** Reads the Host of requests, and remembers what it read: most requests come with one of a few names. */
+export function hostReader(options: { previewDomain(): string }): (req: IncomingMessage) => HostTarget {
+  const known = new LRUCache<string, HostTarget>({ max: KNOWN_HOSTS })
+  let knownDomain = ''
+  return ({ headers: { host } }) => {
+    // Without the header (HTTP/1.0) it is no preview; the API says what it thinks of that.
+    if (host === undefined) return { kind: 'other' }
+    // The domain follows the port, which is known once the server listens.
+    const domain = options.previewDomain()
+    if (domain !== knownDomain) known.clear()
+    knownDomain = domain
+    const before = known.get(host)
+    if (before !== undefined) return before
+    const target = parseHost(host, domain)
+    known.set(host, target)
+    return target
+  }
 }
 
 /** Lower-case name without port and final dot; undefined where the header is not well-formed. */

@@ -1,30 +1,19 @@
-import { hash } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isHtml } from '../../lib/content-type.ts'
-import type { Artifact } from '../../model/artifact.ts'
-import type { FileEntry } from '../../model/files.ts'
 import { admit } from '../admit.ts'
 import { sendMessage, sendRedirect } from '../answers.ts'
 import { findEarlierAsset } from '../earlier-assets.ts'
 import { isNavigation } from '../navigation.ts'
 import { type OriginParts, openPublished } from '../origin-preview.ts'
 import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from '../refuse.ts'
-import { etagOf } from '../representation.ts'
 import { splitTarget } from '../request-path.ts'
-import { matchesEtag } from '../send-file.ts'
 import { serveSite } from '../site.ts'
 import type { ViewerStatus } from '../status-page/viewer-status.ts'
 import type { Visit } from '../visit.ts'
 import { STATUS_PATH, sendStatus, sendWaitingPage, statusSource } from '../waiting.ts'
-import { addPrefix, injectShim } from './inject-shim.ts'
-import type { PathProfileName, PathProfiles } from './path-profiles.ts'
-import type { RouterBases } from './router-base.ts'
-import { SHIM_VERSION, shimScript } from './shim.ts'
+import type { PathProfileName } from './path-profiles.ts'
+import { type PageParts, sendPage } from './send-page.ts'
 
-export interface PathParts extends OriginParts {
-  pathProfiles: PathProfiles
-  routerBases: RouterBases
-}
+export interface PathParts extends OriginParts, PageParts {}
 
 /** `own` is the listener that same-origin mode has for itself; `shared` is the API's. */
 export type PathListener = 'shared' | 'own'
@@ -108,46 +97,6 @@ async function answerVariant(visit: Visit, name: PathProfileName, parts: PathPar
   })
 }
 
-interface PageToSend {
-  artifact: Artifact
-  entry: FileEntry
-  status: 200 | 404
-  name: PathProfileName
-  isPrivate: boolean
-}
-
-/** Sends a page with the client script in it; false for files that are no pages. */
-async function sendPage(visit: Visit, page: PageToSend, parts: PathParts): Promise<boolean> {
-  const { req, res, project, prefix } = visit
-  if (!isHtml(page.entry.path)) return false
-  const html = (await page.artifact.read(page.entry.path)).toString()
-  const router = await parts.routerBases.hidesPrefix(page.artifact, html, prefix)
-  const storage = page.name === 'sandboxed'
-  const script = shimScript({ project: project.id, prefix, storage, router })
-  const etag = etagOf(page.entry, `-${SHIM_VERSION}${hash('sha1', script, 'base64url').slice(0, 6)}`)
-  const { headers } = parts.pathProfiles
-    .of(page.name, page.isPrivate)
-    .choose(page.artifact, page.entry, ['identity'])
-  if (page.status === 200 && matchesEtag(req.headers['if-none-match'], etag)) {
-    res.writeHead(304, ['ETag', etag, 'Cache-Control', 'no-cache', 'Vary', 'Sec-Fetch-Mode']).end()
-    return true
-  }
-  const body = Buffer.from(injectShim(addPrefix(html, prefix), script))
-  res.writeHead(page.status, [...withEtag(headers, etag), 'Content-Length', String(body.length)])
-  res.end(req.method === 'HEAD' ? undefined : body)
-  return true
-}
-
-/** The file's own headers, for a body that is not the file any more. */
-function withEtag(headers: readonly string[], etag: string): string[] {
-  const changed: string[] = []
-  for (let at = 0; at + 1 < headers.length; at += 2) {
-    const name = headers[at] ?? ''
-    if (name !== 'Accept-Ranges') changed.push(name, name === 'ETag' ? etag : (headers[at + 1] ?? ''))
-  }
-  return changed
-}
-
 function answerWaiting(visit: Visit, parts: PathParts, known?: Pick<ViewerStatus, 'state' | 'ready'>): void {
   const { options, streams } = parts
   const source = statusSource(visit, options)
@@ -171,23 +120,6 @@ function sendPreflight(res: ServerResponse): void {
     'Access-Control-Max-Age': '600',
   })
   res.end()
-}
-
-/**
- * Answers a navigation to an address that the client script made: the app's own path, with a marker that names the
- * project. It leads to the same page below the prefix. Undefined where the request is none of these.
- */
-export function markedProject(
-  url: string,
-  marker: string,
-): { project: string; location: string } | undefined {
-  const { rawPath, query } = splitTarget(url)
-  if (!query.includes(`${marker}=`)) return undefined
-  const pairs = query.slice(1).split('&')
-  const project = pairs.find((pair) => pair.startsWith(`${marker}=`))?.slice(marker.length + 1)
-  if (project === undefined || !/^[a-z0-9-]{1,40}$/.test(project)) return undefined
-  const rest = pairs.filter((pair) => !pair.startsWith(`${marker}=`)).join('&')
-  return { project, location: `/preview/${project}${rawPath}${rest === '' ? '' : `?${rest}`}` }
 }
 
 const PRIVATE_NEEDS_ORIGIN = {

@@ -1,8 +1,4 @@
-/** Changes with the text of the shim, so that pages with an older one are fetched anew. */
-export const SHIM_VERSION = 1
-
-/** Query parameter by which a reload of an address without its prefix finds its project. */
-export const MARKER = 'previewd'
+import { MARKER } from './marker.ts'
 
 export interface ShimSettings {
   project: string
