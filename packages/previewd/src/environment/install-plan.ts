@@ -186,10 +186,12 @@ function ignoredOverride(manifest: PackageManifest, selector: string): Diagnosti
   }
 }
 
-function workspaceNames(packages: ProjectPackages): Map<string, string> {
+function workspaceNames(packages: ProjectPackages): ManifestScope['workspace'] {
   return new Map(
-    packages.manifests.flatMap(({ json, folder }) =>
-      typeof json.name === 'string' ? [[json.name, folder] as const] : [],
+    packages.manifests.flatMap(({ json: { name, version }, folder }) =>
+      typeof name === 'string'
+        ? [[name, { folder, version: typeof version === 'string' ? version : undefined }] as const]
+        : [],
     ),
   )
 }

@@ -12,8 +12,8 @@ import { isPackageName, parseSpecifier, type Specifier } from './specifier.ts'
 
 /** What package.json files of a project may refer to. */
 export interface ManifestScope {
-  /** Folders of the workspace's packages by their names. */
-  workspace: ReadonlyMap<string, string>
+  /** The workspace's packages by their names. */
+  workspace: ReadonlyMap<string, { folder: string; version: string | undefined }>
   /** Folders of the project that hold a package.json. */
   folders: ReadonlySet<string>
   /** Specifiers by catalog and package name. */
@@ -80,15 +80,15 @@ function translate(
       return refusal(specifier.reason)
     case 'range':
     case 'tag':
-      return scope.linkByName && member !== undefined
-        ? { specifier: 'workspace:*', link: member }
+      return scope.linkByName && member !== undefined && isMeant(member.version, specifier)
+        ? { specifier: 'workspace:*', link: member.folder }
         : { specifier: textOf(specifier, written) }
     case 'alias':
       return { specifier: `npm:${specifier.name}@${specifier.target}` }
     case 'workspace':
       return member === undefined
         ? refusal('no package of the project has this name', 'WORKSPACE_PACKAGE_NOT_FOUND')
-        : { specifier: `workspace:${specifier.range}`, link: member }
+        : { specifier: `workspace:${specifier.range}`, link: member.folder }
     case 'catalog':
       return scope.catalogs[specifier.catalog]?.[name] === undefined
         ? refusal(`the catalog "${specifier.catalog}" has no such entry`, 'CATALOG_ENTRY_NOT_FOUND')
@@ -96,6 +96,12 @@ function translate(
     case 'folder':
       return linkFolder(manifest, scope, specifier.path)
   }
+}
+
+/** As with npm, a package of the workspace whose version does not fit leaves the name to the registry. */
+function isMeant(version: string | undefined, specifier: Specifier): boolean {
+  if (specifier.kind !== 'range' || version === undefined) return specifier.kind === 'range'
+  return semver.satisfies(version, specifier.range, { loose: true, includePrerelease: true })
 }
 
 /** Lockfiles compare the text, so it stays as written where it can. */

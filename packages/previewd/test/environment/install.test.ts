@@ -105,16 +105,22 @@ describe('several packages in one project', () => {
     expect(await run(`node -p "require('lib')"`, '/app/packages/app')).toBe('lib with 2.0.0')
   })
 
-  test('A version range means the package of the workspace, as npm has it', async () => {
-    const files = {
-      'package.json': { workspaces: ['app', 'leaf'] },
-      'app/package.json': { dependencies: { leaf: '*' } },
-      'leaf/package.json': { name: 'leaf', version: '9.0.0' },
-      'leaf/index.js': 'module.exports = "own"',
-    }
-    const { run } = await bench.install(files, { root: 'app' }).catch(() => ({ run: undefined }))
-    expect(await run?.(`node -p "require('leaf')"`, '/app/app')).toBe('own')
-  })
+  test.each([
+    ['*', 'own'],
+    ['^1.0.0', '1.1.0'],
+  ])(
+    'The range %s means the package of the workspace where its version fits, as npm has it',
+    async (range, expected) => {
+      const files = {
+        'package.json': { workspaces: ['app', 'leaf'] },
+        'app/package.json': { dependencies: { leaf: range } },
+        'leaf/package.json': { name: 'leaf', version: '9.0.0' },
+        'leaf/index.js': 'module.exports = "own"',
+      }
+      const { run } = await bench.install(files, { root: 'app', project: 'ranged' })
+      expect(await run(`node -p "require('leaf')"`, '/app/app')).toBe(expected)
+    },
+  )
 
   test('catalog: is looked up in pnpm-workspace.yaml', async () => {
     const files = {

@@ -238,6 +238,44 @@ describe('which lockfile counts', () => {
   })
 })
 
+test('The lockfile of a workspace serves one of its packages, without what only the others need', async () => {
+  const { registry } = bench
+  const lock = pnpmLock({
+    leaf: registry.integrityOf('leaf', '1.0.0'),
+    twig: registry.integrityOf('twig', '1.0.0'),
+  }).replace(
+    /importers:[\s\S]*?packages:/,
+    `importers:
+
+  .: {}
+
+  admin:
+    dependencies:
+      twig:
+        specifier: ^1.0.0
+        version: 1.0.0
+
+  web:
+    dependencies:
+      leaf:
+        specifier: ^1.0.0
+        version: 1.0.0
+
+packages:`,
+  )
+  const files = {
+    'package.json': { private: true },
+    'pnpm-workspace.yaml': 'packages: [web, admin]\n',
+    'pnpm-lock.yaml': lock,
+    'web/package.json': { dependencies: { leaf: '^1.0.0' } },
+    'admin/package.json': { dependencies: { twig: '^1.0.0' } },
+  }
+  const { run, diagnostics, environment } = await bench.install(files, { root: 'web' })
+  expect(diagnostics).toEqual([])
+  expect(await run(`node -p "require('leaf')"`, '/app/web')).toBe('1.0.0')
+  expect(environment.entries.map(({ path }) => path).filter((path) => path.includes('twig'))).toEqual([])
+})
+
 describe('lockfiles that do not fit', () => {
   test.each(['package-lock.json', 'yarn.lock', 'bun.lock', 'pnpm-lock.yaml'])(
     '%s out of step is installed anyway, and said so',
