@@ -31,6 +31,7 @@ const PACKAGED = { name: '@sparticuz/chromium', version: '153.0.0' }
  */
 export async function ensureChromium() {
   const chosen = process.env.PREVIEWD_CHROMIUM
+  if (chosen && !existsSync(chosen)) throw new SetupProblem(`PREVIEWD_CHROMIUM names no file: ${chosen}.`)
   if (chosen) return chosen
   const installed = onPath() ?? (existsSync(packagedPath()) ? packagedPath() : undefined)
   if (installed) return installed
