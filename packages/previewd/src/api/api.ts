@@ -5,7 +5,7 @@ import { Registry } from 'prom-client'
 import { PreviewdError } from '../errors.ts'
 import { registerAuth } from './auth.ts'
 import { buildRoutes } from './builds.ts'
-import { changesRoutes } from './changes.ts'
+import { changesRoute } from './changes.ts'
 import type { ApiContext } from './context.ts'
 import { errorsPageRoute } from './errors-page.ts'
 import { eventRoutes } from './events.ts'
@@ -24,8 +24,10 @@ import { registerOverload } from './overload.ts'
 import { pageRoutes } from './page.ts'
 import { rawProblem, sendProblem, toPreviewdError } from './problem.ts'
 import { projectRoutes } from './projects.ts'
+import { publishRoutes } from './publish.ts'
 import { sessionRoutes } from './sessions.ts'
 import { statusRoutes } from './status.ts'
+import { syncRoute } from './sync.ts'
 
 const JSON_BODY_BYTES = 1024 * 1024
 /** A file path of 1,024 bytes, each percent-encoded. */
@@ -67,9 +69,11 @@ export async function createApi(options: ApiOptions): Promise<FastifyInstance> {
   await app.register(metricsRoute(context, registry))
   await app.register(pageRoutes())
   await app.register(projectRoutes(context))
-  await app.register(changesRoutes(context))
+  await app.register(changesRoute(context))
+  await app.register(syncRoute(context))
   await app.register(fileRoutes(context))
   await app.register(buildRoutes(context))
+  await app.register(publishRoutes(context))
   await app.register(statusRoutes(context))
   await app.register(logRoutes(context))
   await app.register(eventRoutes(context))

@@ -13,7 +13,7 @@ const buildAnswer = build.extend({
   reason: z.enum(['no_viewer', 'no_session']).exactOptional(),
 })
 
-/** Runs that make artifacts, and which artifact viewers see. */
+/** Runs that make artifacts. */
 export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
   const { pipeline, builds, idempotency } = context
 
@@ -33,8 +33,11 @@ export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
         const { id } = request.params
         requireProject(context, id)
         const { force = false } = request.body ?? {}
-        const queued = await idempotency.run(request, reply, { force }, () =>
-          pipeline.requestBuild(id, { force }),
+        const queued = await idempotency.run(
+          request,
+          reply,
+          () => ({ force }),
+          () => pipeline.requestBuild(id, { force }),
         )
         reply.header('location', `/v1/projects/${id}/builds/${queued.id}`)
         if (request.query.wait === undefined) return reply.code(202).send(queued)
@@ -77,41 +80,6 @@ export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
       handler: async (request) => {
         requireProject(context, request.params.id)
         return requireBuild(context, request.params.id, request.params.buildId)
-      },
-    })
-
-    app.route({
-      method: 'POST',
-      url: '/v1/projects/:id/builds/:buildId/publish',
-      schema: {
-        tags,
-        summary: 'Make an earlier good build the one that viewers see',
-        params: buildParams,
-        response: { 200: status, ...problems },
-      },
-      handler: async (request, reply) => {
-        const { id, buildId } = request.params
-        requireProject(context, id)
-        requireBuild(context, id, buildId)
-        await idempotency.run(request, reply, {}, () => pipeline.publish(id, buildId))
-        return pipeline.status(id)
-      },
-    })
-
-    app.route({
-      method: 'POST',
-      url: '/v1/projects/:id/builds/:buildId/cancel',
-      schema: {
-        tags,
-        summary: 'Stop a build that has not finished',
-        params: buildParams,
-        response: { 200: build, ...problems },
-      },
-      handler: async (request, reply) => {
-        const { id, buildId } = request.params
-        requireProject(context, id)
-        requireBuild(context, id, buildId)
-        return idempotency.run(request, reply, {}, () => pipeline.cancelBuild(id, buildId))
       },
     })
   }

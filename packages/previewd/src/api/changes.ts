@@ -2,18 +2,17 @@ import { createHash } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { PreviewdError } from '../errors.ts'
 import type { AppliedChanges, ChangeBatch, IncomingFile } from '../model/files.ts'
 import { readChanges } from '../sync/read-changes.ts'
-import { type ApiContext, requireProject } from './context.ts'
-import { changesAnswer, changesBody, changesQuery, syncBody } from './schemas/changes.ts'
-import { problems, projectParams, waitQuery } from './schemas/common.ts'
+import type { ApiContext } from './context.ts'
+import { changesAnswer, changesBody, changesQuery } from './schemas/changes.ts'
+import { problems, projectParams } from './schemas/common.ts'
 import { waitForRevision } from './wait.ts'
 
 const tags = ['Files']
 
-/** Files that come in: pushed as a batch, or pulled from the project's source. */
-export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
+/** Files that a client sends. */
+export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
   const { pipeline, config, idempotency, tmpDir } = context
 
   async function apply(request: FastifyRequest, reply: FastifyReply, id: string): Promise<AppliedChanges> {
@@ -24,74 +23,49 @@ export function changesRoutes(context: ApiContext): FastifyPluginAsyncZod {
       { limits: config.limits, tmpDir, query: request.query as Record<string, unknown> },
     )
     reply.removeHeader('connection')
-    const content = batchContent(batch)
-    return await idempotency.run(request, reply, content, () => pipeline.applyChanges(id, batch))
+    const asked = () => batchContent(batch)
+    return await idempotency.run(request, reply, asked, () => pipeline.applyChanges(id, batch))
   }
 
   return async (app) => {
-    app.register(async (streaming: typeof app) => {
-      // The body is read by the route, as it comes: a batch may be larger than memory should hold.
-      streaming.removeAllContentTypeParsers()
-      streaming.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
-      streaming.route({
-        method: 'POST',
-        url: '/v1/projects/:id/changes',
-        bodyLimit: config.limits.bodyBytes,
-        config: {
-          streamedBody: {
-            'application/json': changesBody,
-            'multipart/form-data':
-              'A part per file, named by its path; `deleted` and `baseRevision` as fields',
-            'application/x-tar': 'A tar archive of the files, plain or with Content-Encoding: gzip',
-            'application/gzip': 'A gzipped tar archive of the files',
-          },
-        },
-        schema: {
-          tags,
-          summary: 'Apply one atomic batch of files; creates the project where it does not exist',
-          params: projectParams,
-          querystring: changesQuery,
-          response: { 200: changesAnswer, 202: changesAnswer, ...problems },
-        },
-        handler: async (request, reply) => {
-          const { id } = request.params
-          const applied = await apply(request, reply, id)
-          const waited = await waitForRevision(context, reply, {
-            project: id,
-            revision: applied.revision,
-            ...request.query,
-          })
-          const { code, status, reason } = waited
-          return reply.code(code).send({
-            project: id,
-            ...applied,
-            status,
-            ...(reason === 'no_viewer' && { painted: null }),
-            ...(reason && { reason }),
-          })
-        },
-      })
-    })
-
+    // The body is read by the route, as it comes: a batch may be larger than memory should hold.
+    app.removeAllContentTypeParsers()
+    app.addContentTypeParser('*', (_request, payload, done) => done(null, payload))
     app.route({
       method: 'POST',
-      url: '/v1/projects/:id/sync',
+      url: '/v1/projects/:id/changes',
+      bodyLimit: config.limits.bodyBytes,
+      config: {
+        streamedBody: {
+          'application/json': changesBody,
+          'multipart/form-data': 'A part per file, named by its path; `deleted` and `baseRevision` as fields',
+          'application/x-tar': 'A tar archive of the files, plain or with Content-Encoding: gzip',
+          'application/gzip': 'A gzipped tar archive of the files',
+        },
+      },
       schema: {
         tags,
-        summary: "Pull from the project's source",
+        summary: 'Apply one atomic batch of files; creates the project where it does not exist',
         params: projectParams,
-        querystring: waitQuery,
-        body: syncBody.nullish(),
+        querystring: changesQuery,
         response: { 200: changesAnswer, 202: changesAnswer, ...problems },
       },
-      handler: async (request) => {
-        const { source } = requireProject(context, request.params.id).settings
-        throw new PreviewdError(
-          'SOURCE_NOT_SUPPORTED',
-          source.kind === 'push'
-            ? 'The files of this project are pushed: send them to /changes.'
-            : `This server has no ${source.kind} sources.`,
-        )
+      handler: async (request, reply) => {
+        const { id } = request.params
+        const applied = await apply(request, reply, id)
+        const waited = await waitForRevision(context, reply, {
+          project: id,
+          revision: applied.revision,
+          ...request.query,
+        })
+        const { code, status, reason } = waited
+        return reply.code(code).send({
+          project: id,
+          ...applied,
+          status,
+          ...(reason === 'no_viewer' && { painted: null }),
+          ...(reason && { reason }),
+        })
       },
     })
   }

@@ -1,3 +1,4 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { PreviewdError } from '../errors.ts'
 import type { Build } from '../model/build.ts'
 import type { Project } from '../model/project.ts'
@@ -10,6 +11,9 @@ export interface ApiContext extends ApiOptions {
   /** Aborted when the server closes: ends the streams that would hold it open. */
   closing: AbortSignal
 }
+
+/** A Fastify instance whose routes are typed by their schemas. */
+export type ZodApp = Parameters<FastifyPluginAsyncZod>[0]
 
 export function requireProject({ projects }: ApiOptions, id: string): Project {
   const project = projects.get(id)

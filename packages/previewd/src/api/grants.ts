@@ -36,8 +36,11 @@ export function grantRoutes(context: ApiContext): FastifyPluginAsyncZod {
         const { id } = request.params
         requireProject(context, id)
         const { role, expiresInSeconds } = request.body
-        const { token, expiresAt } = await idempotency.run(request, reply, request.body, async () =>
-          grants.issue(id, role, expiresInSeconds),
+        const { token, expiresAt } = await idempotency.run(
+          request,
+          reply,
+          () => request.body,
+          async () => grants.issue(id, role, expiresInSeconds),
         )
         const url = new URL(pipeline.status(id).urls.preview)
         url.searchParams.set('previewd_grant', token)

@@ -29,18 +29,18 @@ export class Idempotency {
     ttl: KEPT_MS,
   })
 
-  /** `content` is what the call asks for, by value; the same key with other content is a conflict. */
+  /** `asked` gives what the call asks for, as JSON; the same key for something else is a conflict. */
   async run<T>(
     request: FastifyRequest,
     reply: FastifyReply,
-    content: unknown,
+    asked: () => unknown,
     act: () => Promise<T>,
   ): Promise<T> {
     const key = readKey(request)
     if (key === undefined) return act()
     const slot = JSON.stringify([request.principal?.id, request.method, request.url.split('?')[0], key])
     const fingerprint = createHash('sha256')
-      .update(JSON.stringify(content ?? null))
+      .update(JSON.stringify(asked() ?? null))
       .digest('base64')
     const known = this.#kept.get(slot)
     if (known) {

@@ -39,7 +39,12 @@ export function keyRoutes({ keys, idempotency }: ApiContext): FastifyPluginAsync
       },
       handler: async (request, reply) => {
         const { name, scope } = request.body
-        const made = await idempotency.run(request, reply, request.body, async () => keys.create(name, scope))
+        const made = await idempotency.run(
+          request,
+          reply,
+          () => request.body,
+          async () => keys.create(name, scope),
+        )
         return reply.code(201).send({ ...made.record, key: made.key })
       },
     })

@@ -18,6 +18,7 @@ const ASSETS = [
   'style.css',
   'icon.svg',
   'main.js',
+  'dashboard.js',
   'client.js',
   'element.js',
   'project-list.js',
