@@ -13,7 +13,10 @@ export type Authenticate = (authorization: string | undefined) => Principal | un
  * Checks the `Authorization` header. Without a configured key everyone who can reach the server is the operator, but
  * a key that was presented counts: a wrong one is refused and a stored one brings its own scope.
  */
-export function createAuthenticate(options: { apiKey: string | undefined; keys: Keys }): Authenticate {
+export function createAuthenticate(options: {
+  apiKey: string | undefined
+  keys: Pick<Keys, 'verify'>
+}): Authenticate {
   const operatorDigest = options.apiKey === undefined ? undefined : digest(options.apiKey)
 
   return (authorization) => {
