@@ -14,7 +14,9 @@ const START_TIMEOUT_MS = 30_000
 
 const host = process.env.PREVIEWD_HOST ?? '127.0.0.1'
 const port = Number(process.env.PREVIEWD_PORT ?? 4400)
-const url = `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+// A server that listens everywhere is called by a name that it knows.
+const name = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
+const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 
 async function main() {
   await ensurePackages()
