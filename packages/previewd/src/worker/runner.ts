@@ -1,6 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Socket } from 'node:net'
-import { posix } from 'node:path'
 import {
   type InputEntry,
   type LogLine,
@@ -18,7 +17,8 @@ import type { CheckedMessage } from './child-message.ts'
 import { sendEntries } from './input.ts'
 import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
-import { type ChildSettings, PROTOCOL_VERSION, ProtocolError, type TaskRequest } from './protocol.ts'
+import { type ChildSettings, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
+import { RunningTasks, type TaskEnd, toRequest } from './tasks.ts'
 
 /** Why a worker is no more. */
 export type Ending =
@@ -33,28 +33,20 @@ export interface RunnerParts {
   cgroup: Cgroup | undefined
   limits: WorkerLimits
   settings: ChildSettings
-  signal: AbortSignal | undefined
   /** Frees what the worker held; called once, when no process is left (or, with false, when that failed). */
   release: (clean: boolean) => void
   /** What went wrong while the worker was ended. */
   onTrouble: (cause: unknown) => void
 }
 
-interface RunningTask {
-  onLog: (line: LogLine) => void
-  logBytes: number
-  cut: boolean
-  finish: (outcome: TaskOutcome) => void
-}
-
 const STDERR_BYTES = 8 * 1024
 /** For a machine that is busy; the time of the worker itself begins after it. */
 const START_TIMEOUT_MS = 30_000
+/** How long a worker that was started ahead waits for its use. */
+const IDLE_TIMEOUT_MS = 10 * 60_000
 /** setTimeout fires at once beyond it. */
 const MAX_TIMER_MS = 0x7fffffff
 const END_TIMEOUT_MS = 5_000
-/** The child stops at the limit by itself; one that does not is cut off a little above it. */
-const LOG_SLACK_BYTES = 256 * 1024
 /** Share of the memory limit at which an abort of V8 counts as running out of memory. */
 const ABORT_MEMORY_SHARE = 0.6
 
@@ -67,12 +59,13 @@ export class Runner implements Worker {
   readonly #channel: Channel
   readonly #exited: Promise<void>
   #timer: NodeJS.Timeout
-  readonly #tasks = new Map<number, RunningTask>()
+  readonly #tasks: RunningTasks
   readonly #puts = new Map<number, (failure: WorkerError | undefined) => void>()
   #output: { receiver: OutputReceiver; ended: () => void } | undefined
   #ending: Ending | undefined
   #nextId = 1
   #isReady = false
+  #use: { wallMs: number; signal: AbortSignal | undefined } | undefined
   #stderr = ''
   #putQueue: Promise<unknown> = Promise.resolve()
   #collectQueue: Promise<unknown> = Promise.resolve()
@@ -91,6 +84,7 @@ export class Runner implements Worker {
       parts.chain.once('exit', () => resolve())
       parts.chain.once('error', () => resolve())
     })
+    this.#tasks = new RunningTasks(parts.limits.logBytes, (end) => this.#outcomeOf(end))
     this.#keepStderr()
     this.#channel = new Channel(parts.channel, {
       message: (message) => this.#receive(message),
@@ -101,9 +95,15 @@ export class Runner implements Worker {
       end: (violation) => this.#end(violation ? broken(violation.message) : { kind: 'gone' }),
     })
     this.#timer = this.#endAfter(START_TIMEOUT_MS)
-    parts.signal?.addEventListener('abort', this.#onAbort, { once: true })
     void this.#channel.send({ type: 'init', version: PROTOCOL_VERSION, settings: parts.settings })
-    if (parts.signal?.aborted) this.#onAbort()
+  }
+
+  /** Starts the clock of the one use that the worker has; it waits for it as long as it may be idle. */
+  begin(wallMs: number, signal: AbortSignal | undefined): void {
+    this.#use = { wallMs, signal }
+    if (this.#isReady) this.#restartTimer()
+    signal?.addEventListener('abort', this.#onAbort, { once: true })
+    if (signal?.aborted) this.#onAbort()
   }
 
   async put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
@@ -115,14 +115,12 @@ export class Runner implements Worker {
   async run(task: Task, onLog: (line: LogLine) => void = () => undefined): Promise<TaskOutcome> {
     if (this.#ending) return this.#outcomeOfEnding()
     const id = this.#nextId++
-    const outcome = new Promise<TaskOutcome>((finish) => {
-      this.#tasks.set(id, { onLog, logBytes: 0, cut: false, finish })
-    })
+    const outcome = this.#tasks.begin(id, onLog)
     try {
       await this.#channel.send({ type: 'run', id, task: toRequest(task) })
     } catch (error) {
-      this.#tasks.delete(id)
-      return { kind: 'failed', exitCode: null, errors: [{ message: (error as Error).message }] }
+      const errors = [{ message: (error as Error).message }]
+      this.#tasks.finish(id, { kind: 'failed', exitCode: null, errors })
     }
     return await outcome
   }
@@ -184,15 +182,14 @@ export class Runner implements Worker {
       if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
       if (this.#isReady) throw new ProtocolError('ready twice')
       this.#isReady = true
-      clearTimeout(this.#timer)
-      this.#timer = this.#endAfter(this.#parts.limits.wallMs)
+      this.#restartTimer()
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
       this.#receivePutDone(message)
     } else if (message.type === 'entry' || message.type === 'collect-end') {
       this.#receiveOfOutput(message)
     } else {
-      this.#receiveOfTask(message)
+      this.#tasks.receive(message)
     }
   }
 
@@ -201,30 +198,6 @@ export class Runner implements Worker {
     if (!settle) throw new ProtocolError('an answer to no input')
     this.#puts.delete(id)
     settle(failure && inputError(failure))
-  }
-
-  #receiveOfTask(message: Extract<CheckedMessage, { type: 'log' | 'log-cut' | 'task-end' }>): void {
-    const task = this.#tasks.get(message.id)
-    if (!task) throw new ProtocolError('words of no task')
-    if (message.type === 'task-end') {
-      this.#tasks.delete(message.id)
-      void this.#outcomeOf(message).then(task.finish)
-      return
-    }
-    if (message.type === 'log-cut') {
-      if (task.cut) throw new ProtocolError('a second end of a log')
-      task.cut = true
-      const text = `The log is longer than ${this.#parts.limits.logBytes} bytes; the rest is dropped.`
-      task.onLog({ stream: 'stderr', text })
-      return
-    }
-    for (const text of message.lines) {
-      // A line without text costs the reader as well.
-      task.logBytes += text.length + 1
-      task.onLog({ stream: message.stream, text })
-    }
-    if (task.logBytes > this.#parts.limits.logBytes + LOG_SLACK_BYTES)
-      throw new ProtocolError('too long a log')
   }
 
   #receiveOfOutput(message: Extract<CheckedMessage, { type: 'entry' | 'collect-end' }>): void {
@@ -239,7 +212,7 @@ export class Runner implements Worker {
     output.ended()
   }
 
-  async #outcomeOf(end: Extract<CheckedMessage, { type: 'task-end' }>): Promise<TaskOutcome> {
+  async #outcomeOf(end: TaskEnd): Promise<TaskOutcome> {
     if (end.exitCode === 0 && end.signal === null) {
       return { kind: 'succeeded', ...(end.outDir === undefined ? {} : { outDir: end.outDir }) }
     }
@@ -264,6 +237,11 @@ export class Runner implements Worker {
 
   readonly #onAbort = (): void => this.#end({ kind: 'canceled' })
 
+  #restartTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = this.#endAfter(this.#use?.wallMs ?? IDLE_TIMEOUT_MS)
+  }
+
   #endAfter(timeoutMs: number): NodeJS.Timeout {
     return setTimeout(() => this.#end({ kind: 'timed_out' }), Math.min(timeoutMs, MAX_TIMER_MS))
   }
@@ -273,7 +251,7 @@ export class Runner implements Worker {
     if (this.#ending) return
     this.#ending = ending
     clearTimeout(this.#timer)
-    this.#parts.signal?.removeEventListener('abort', this.#onAbort)
+    this.#use?.signal?.removeEventListener('abort', this.#onAbort)
     this.#channel.ignore()
     void this.#finish()
   }
@@ -284,7 +262,7 @@ export class Runner implements Worker {
       return false
     })
     this.#parts.release(clean)
-    this.#settleTasks(this.#outcomeOfEnding())
+    this.#tasks.finishAll(this.#outcomeOfEnding())
     const error = this.#endedError()
     for (const settle of this.#puts.values()) settle(error)
     this.#puts.clear()
@@ -301,14 +279,9 @@ export class Runner implements Worker {
     await endChain(chain, this.#exited)
     this.#channel.close()
     if (this.#ending?.kind === 'gone' && (await this.#ranOutOfMemory(false))) {
-      this.#settleTasks({ kind: 'out_of_memory' })
+      this.#tasks.finishAll({ kind: 'out_of_memory' })
     }
     return cgroup ? await cgroup.destroy(END_TIMEOUT_MS) : true
-  }
-
-  #settleTasks(outcome: TaskOutcome): void {
-    for (const task of this.#tasks.values()) task.finish(outcome)
-    this.#tasks.clear()
   }
 
   #outcomeOfEnding(): TaskOutcome {
@@ -345,18 +318,4 @@ function inputError({ code, message }: { code: string; message: string }): Worke
     return new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
   }
   return new WorkerError('violation', `A file could not be written inside the sandbox: ${message}`)
-}
-
-function toRequest(task: Task): TaskRequest {
-  if (task.kind === 'vite-build') {
-    return { kind: 'vite-build', cwd: inApp(task.root), options: task.options, env: task.env }
-  }
-  const cwd = inApp(task.cwd)
-  if (task.kind === 'exec') return { kind: 'exec', file: task.file, args: task.args, cwd, env: task.env }
-  return { kind: 'exec', file: '/bin/sh', args: ['-c', task.command], cwd, env: task.env }
-}
-
-/** Folders of tasks are relative to /app, or absolute inside the sandbox. */
-function inApp(folder: string): string {
-  return posix.resolve('/app', folder)
 }

@@ -13,7 +13,15 @@ export class Slots {
     this.#free = Array.from({ length: count }, (_, index) => count - 1 - index)
   }
 
-  /** The lowest free slot; waits in order. Rejects with the signal's reason, or when the slots are closed. */
+  get hasFree(): boolean {
+    return this.#free.length > 0
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** A free slot; waits in order. Rejects with the signal's reason, or when the slots are closed. */
   async take(signal?: AbortSignal): Promise<number> {
     signal?.throwIfAborted()
     if (this.#closed) throw this.#closed

@@ -1,16 +1,13 @@
-import { randomBytes } from 'node:crypto'
-import { chmod, chown, mkdir, stat } from 'node:fs/promises'
+import { chmod, mkdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { PreviewdError } from '../errors.ts'
 import type { SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
-import { BRIDGE_SOCKET, bwrapArguments } from './bwrap.ts'
-import type { Cgroup } from './cgroup.ts'
 import { detectMachinery, type Machinery } from './detect.ts'
-import { launch } from './launch.ts'
-import type { ChildSettings } from './protocol.ts'
-import { Runner } from './runner.ts'
-import { FIRST_WORKER_UID, INSTALLER_UID, Slots } from './slots.ts'
+import { type LaunchedSpec, launchRunner } from './launcher.ts'
+import type { Runner } from './runner.ts'
+import { Slots } from './slots.ts'
+import { commonSpec, SpareWorker } from './spare.ts'
 
 export interface WorkersOptions {
   dataDir: string
@@ -27,8 +24,6 @@ export interface WorkersOptions {
 }
 
 const MIB = 1024 * 1024
-/** Share of a worker's memory that the heap of its Node may have; the rest is for native code and files. */
-const HEAP_SHARE = 0.75
 const PROBE_LIMITS = {
   memoryBytes: 256 * MIB,
   processes: 64,
@@ -49,6 +44,8 @@ export class SandboxedWorkers implements Workers {
   readonly #options: WorkersOptions
   readonly #slots: Record<WorkerSpec['role'], Slots>
   readonly #runners = new Set<Runner>()
+  readonly #launches = new Set<Promise<unknown>>()
+  readonly #spare = new SpareWorker()
   #machinery: Promise<Machinery> | undefined
   #closed = false
 
@@ -65,18 +62,19 @@ export class SandboxedWorkers implements Workers {
   async start(spec: WorkerSpec): Promise<Worker> {
     const machinery = await this.machinery()
     if (!this.#isUsable(machinery.tier)) {
-      throw new PreviewdError(
-        'SANDBOX_UNAVAILABLE',
-        `The sandbox is not whole. ${machinery.problems.join(' ')}`,
-      )
+      const reason = machinery.problems.join(' ')
+      throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${reason}`)
     }
-    const runner = await this.#launchInSlot(machinery, spec)
+    const common = commonSpec(spec)
+    const runner = this.#spare.take(common) ?? (await this.#launchInSlot(machinery, common, spec.signal))
+    runner.begin(spec.limits.wallMs, spec.signal)
     try {
       await runner.ready
     } catch (cause) {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
+    if (spec.role === 'project') void runner.done.then(() => this.#startSpare(machinery, common))
     return runner
   }
 
@@ -84,6 +82,7 @@ export class SandboxedWorkers implements Workers {
     this.#closed = true
     const cause = new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')
     for (const slots of Object.values(this.#slots)) slots.close(cause)
+    await Promise.allSettled(this.#launches)
     await Promise.all([...this.#runners].map((runner) => runner.stop()))
     const machinery = await this.#machinery
     await machinery?.cgroups?.close()
@@ -111,11 +110,8 @@ export class SandboxedWorkers implements Workers {
     await machinery.cgroups?.sweep()
     if (machinery.tier === 'off') return machinery
     try {
-      const probe = await this.#launchInSlot(machinery, {
-        limits: PROBE_LIMITS,
-        binds: [],
-        role: 'installer',
-      })
+      const spec: LaunchedSpec = { limits: PROBE_LIMITS, binds: [], role: 'installer' }
+      const probe = await this.#launchInSlot(machinery, spec, undefined)
       await probe.ready
       await probe.stop()
       return machinery
@@ -125,98 +121,54 @@ export class SandboxedWorkers implements Workers {
     }
   }
 
-  async #launchInSlot(machinery: Machinery, spec: WorkerSpec): Promise<Runner> {
-    const slots = this.#slots[spec.role]
-    const slot = await slots.take(spec.signal)
+  /** Ahead of the next build of this kind, where there is a place that nobody waits for. */
+  async #startSpare(machinery: Machinery, spec: LaunchedSpec): Promise<void> {
+    if (this.#closed || this.#spare.isThere || !this.#slots[spec.role].hasFree) return
     try {
-      return await this.#launch(machinery, spec, slot)
+      const runner = await this.#launchInSlot(machinery, spec, undefined)
+      // Its place may have become wanted meanwhile.
+      if (this.#spare.isThere || this.#slots[spec.role].hasWaiting) await runner.stop()
+      else this.#spare.put(spec, runner)
+    } catch (cause) {
+      this.#options.logger?.warn({ err: cause }, 'no worker could be started ahead')
+    }
+  }
+
+  async #launchInSlot(
+    machinery: Machinery,
+    spec: LaunchedSpec,
+    signal: AbortSignal | undefined,
+  ): Promise<Runner> {
+    const slots = this.#slots[spec.role]
+    if (!slots.hasFree && spec.role === 'project') this.#spare.dismiss()
+    const slot = await slots.take(signal)
+    const launch = this.#launch(machinery, spec, slot)
+    this.#launches.add(launch)
+    try {
+      return await launch
     } catch (error) {
       slots.give(slot)
       throw error
+    } finally {
+      this.#launches.delete(launch)
     }
   }
 
-  async #launch(machinery: Machinery, spec: WorkerSpec, slot: number): Promise<Runner> {
-    const { tools, runtimeTree, seccompFile, cgroups } = machinery
-    if (!tools || !runtimeTree || !seccompFile) throw new Error('no sandbox to launch')
-    if (this.#closed) throw new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')
-    const ownUid = spec.role === 'installer' ? INSTALLER_UID : FIRST_WORKER_UID + slot
-    const uid = machinery.ownUids ? ownUid : undefined
-    await prepareBinds(spec, uid)
-    const name = `${spec.role}-${slot}-${randomBytes(4).toString('hex')}`
-    const cgroup = await cgroups?.create(name, spec.limits)
-    try {
-      const settings = settingsOf(spec)
-      const launched = await launch({
-        tools,
-        uid,
-        joinFiles: cgroup?.joinFiles ?? [],
-        seccompFile,
-        fileBytes: Math.max(spec.limits.appBytes, spec.limits.tmpBytes),
-        command: ['/usr/bin/node', '/previewd/worker/entry.js'],
-        bwrapArguments: bwrapArguments(tools.bwrap, {
-          runtimeTree,
-          binds: spec.binds,
-          ...(spec.bridge ? { bridgeSocket: spec.bridge.socket } : {}),
-          appBytes: spec.limits.appBytes,
-          tmpBytes: spec.limits.tmpBytes,
-        }),
-      })
-      const runner = this.#keep(launched, spec, settings, cgroup, slot)
-      // Closed while this was on its way.
-      if (this.#closed) void runner.stop()
-      return runner
-    } catch (error) {
-      await cgroup?.destroy(1_000)
-      throw error
-    }
-  }
-
-  #keep(
-    launched: Awaited<ReturnType<typeof launch>>,
-    spec: WorkerSpec,
-    settings: ChildSettings,
-    cgroup: Cgroup | undefined,
-    slot: number,
-  ): Runner {
-    const runner: Runner = new Runner({
-      ...launched,
-      cgroup,
-      settings,
-      limits: spec.limits,
-      signal: spec.signal,
-      onTrouble: (cause) => this.#options.logger?.warn({ err: cause }, 'a worker could not be ended'),
+  async #launch(machinery: Machinery, spec: LaunchedSpec, slot: number): Promise<Runner> {
+    const { logger } = this.#options
+    const runner: Runner = await launchRunner(machinery, spec, slot, {
+      onTrouble: (cause) => logger?.warn({ err: cause }, 'a worker could not be ended'),
       release: (clean) => {
         this.#runners.delete(runner)
         // A slot whose processes could not be ended is lost: nobody else may run under its user.
         if (clean) this.#slots[spec.role].give(slot)
-        else this.#options.logger?.warn({ slot, role: spec.role }, 'processes of a worker could not be ended')
+        else logger?.warn({ slot, role: spec.role }, 'processes of a worker could not be ended')
       },
     })
     runner.ready.catch(() => undefined)
     this.#runners.add(runner)
     return runner
   }
-}
-
-function settingsOf(spec: WorkerSpec): ChildSettings {
-  const heapMib = Math.floor((spec.limits.memoryBytes * HEAP_SHARE) / MIB)
-  return {
-    logBytes: spec.limits.logBytes,
-    prepareVite: spec.role === 'project',
-    nodeFlags: [`--max-old-space-size=${heapMib}`],
-    ...(spec.bridge ? { bridge: { socket: BRIDGE_SOCKET, port: spec.bridge.port } } : {}),
-  }
-}
-
-/** A store that is bound for writing belongs to the installer's user; the bridge's socket is open to workers. */
-async function prepareBinds(spec: WorkerSpec, uid: number | undefined): Promise<void> {
-  for (const { source, target, writable } of spec.binds) {
-    if (!writable) continue
-    if (spec.role !== 'installer') throw new Error(`only an installer may write to ${target}`)
-    if (uid !== undefined && (await stat(source)).uid !== uid) await chown(source, uid, uid)
-  }
-  if (spec.bridge) await chmod(spec.bridge.socket, 0o666)
 }
 
 /** The runtime tree below it is read by other users. What is private in it is in folders of their own mode. */

@@ -20,16 +20,17 @@ function hostile(source: string): Runner {
   const chain = spawn(process.execPath, ['--input-type=module', '-e', `${prelude}\n${source}`], {
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
   })
-  return new Runner({
+  const runner = new Runner({
     chain,
     channel: chain.stdio[3] as unknown as Socket,
     cgroup: undefined,
     limits: LIMITS,
     settings: { logBytes: LIMITS.logBytes, prepareVite: false, nodeFlags: [] },
-    signal: undefined,
     release: () => undefined,
     onTrouble: () => undefined,
   })
+  runner.begin(LIMITS.wallMs, undefined)
+  return runner
 }
 
 /** Runs a task against it, which can only end by a violation, and stops it. */

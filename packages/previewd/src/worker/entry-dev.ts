@@ -1,0 +1,123 @@
+import { Socket } from 'node:net'
+import { join, relative } from 'node:path'
+import type { FileChange } from '../model/files.ts'
+import type { ToolError } from '../model/worker.ts'
+import { type BatchResult, type FileEvent, HotBatches } from './entry-dev-batch.ts'
+import { sessionPlugin, type Vite } from './entry-dev-vite.ts'
+import { observeWrites } from './entry-dev-writes.ts'
+import { toToolErrors } from './entry-errors.ts'
+import { viteEntry, viteFolder } from './entry-vite-folder.ts'
+import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
+
+export type DevRequest =
+  /** Imports the Vite of this folder ahead of time. */
+  | { type: 'warm'; cwd: string }
+  | { type: 'start'; cwd: string; port: number; env: Record<string, string>; revision: number }
+  /** Paths are relative to /app. */
+  | { type: 'update'; id: number; revision: number; changed: FileChange[] }
+
+export type DevAnswer =
+  | { type: 'warm' }
+  | { type: 'listening' }
+  | { type: 'failed'; errors: ToolError[] }
+  | ({ type: 'updated'; id: number } & BatchResult)
+
+const WIRE_FD = 3
+const APP = '/app'
+const KINDS = { added: 'add', modified: 'change', deleted: 'unlink' } as const
+/** Written by tools for themselves; nothing that a page would load. */
+const UNWATCHED = /(?:^|\/)(?:node_modules|dist|build|\.[^/]+)(?:\/|$)/
+/** Writes of a plugin that belong together arrive within this time. */
+const SETTLE_MS = 20
+
+/** A Node of its own that runs the project's Vite as a dev server, and is told over descriptor 3 what changed. */
+class DevHost {
+  readonly #wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
+  #batches: HotBatches | undefined
+  #revision = 0
+  /** One batch after the other. */
+  #queue: Promise<unknown> = Promise.resolve()
+  #generated = new Map<string, FileEvent>()
+  #timer: NodeJS.Timeout | undefined
+
+  listen(): void {
+    const reader = new FrameReader()
+    this.#wire.on('error', () => process.exit(1))
+    this.#wire.on('close', () => process.exit(0))
+    this.#wire.on('data', (bytes: Buffer) => {
+      for (const frame of reader.read(bytes)) {
+        this.#receive(JSON.parse(frame.body.toString('utf8')) as DevRequest)
+      }
+    })
+  }
+
+  #receive(request: DevRequest): void {
+    const turn = this.#queue.then(() => this.#serve(request))
+    this.#queue = turn.catch((thrown: unknown) => {
+      process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
+      this.#answer({ type: 'failed', errors: toToolErrors(thrown) })
+    })
+  }
+
+  async #serve(request: DevRequest): Promise<void> {
+    if (request.type === 'warm') await this.#warm(request.cwd)
+    else if (request.type === 'start') await this.#start(request)
+    else await this.#update(request)
+  }
+
+  async #warm(cwd: string): Promise<void> {
+    await import(viteEntry(viteFolder(cwd)))
+    this.#answer({ type: 'warm' })
+  }
+
+  async #start({ cwd, port, env, revision }: DevRequest & { type: 'start' }): Promise<void> {
+    process.chdir(cwd)
+    Object.assign(process.env, env)
+    const folder = viteFolder(cwd)
+    process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
+    observeWrites(
+      (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
+      (event) => this.#remember(event),
+    )
+    const vite = (await import(viteEntry(folder))) as Vite
+    const server = await vite.createServer({
+      root: cwd,
+      clearScreen: false,
+      server: { host: '127.0.0.1', port, strictPort: true, open: false },
+      plugins: [sessionPlugin()],
+    })
+    await server.listen()
+    this.#batches = new HotBatches(server)
+    this.#revision = revision
+    this.#answer({ type: 'listening' })
+  }
+
+  async #update({ id, revision, changed }: DevRequest & { type: 'update' }): Promise<void> {
+    const events = changed.map(({ path, kind }) => ({ file: join(APP, path), kind: KINDS[kind] }))
+    this.#revision = revision
+    const result = await this.#apply(events)
+    this.#answer({ type: 'updated', id, ...result })
+  }
+
+  async #apply(events: readonly FileEvent[]): Promise<BatchResult> {
+    if (!this.#batches) return { kind: 'none', errors: [] }
+    return await this.#batches.apply(this.#revision, events)
+  }
+
+  /** What plugins write follows as a batch of its own, under the revision that caused it. */
+  #remember(event: FileEvent): void {
+    this.#generated.set(event.file, event)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      const events = [...this.#generated.values()]
+      this.#generated = new Map()
+      this.#queue = this.#queue.then(() => this.#apply(events)).catch(() => undefined)
+    }, SETTLE_MS)
+  }
+
+  #answer(answer: DevAnswer): void {
+    this.#wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(answer))))
+  }
+}
+
+new DevHost().listen()

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { chmod, chown, stat } from 'node:fs/promises'
+import type { WorkerSpec } from '../model/worker.ts'
+import { BRIDGE_SOCKET, bwrapArguments } from './bwrap.ts'
+import type { Machinery } from './detect.ts'
+import { launch } from './launch.ts'
+import type { ChildSettings } from './protocol.ts'
+import { Runner } from './runner.ts'
+import { FIRST_WORKER_UID, INSTALLER_UID } from './slots.ts'
+
+/** What a worker is made of; its time and its signal come when it is used. */
+export type LaunchedSpec = Pick<WorkerSpec, 'limits' | 'binds' | 'role' | 'bridge'>
+
+export interface LaunchEvents {
+  release: (clean: boolean) => void
+  onTrouble: (cause: unknown) => void
+}
+
+const MIB = 1024 * 1024
+/** Share of a worker's memory that the heap of its Node may have; the rest is for native code and files. */
+const HEAP_SHARE = 0.75
+const COMMAND = ['/usr/bin/node', '/previewd/worker/entry.js']
+
+/** Launches one worker under the user of a slot, in a control group of its own where there are any. */
+export async function launchRunner(
+  machinery: Machinery,
+  spec: LaunchedSpec,
+  slot: number,
+  events: LaunchEvents,
+): Promise<Runner> {
+  const { tools, runtimeTree, seccompFile, cgroups } = machinery
+  if (!tools || !runtimeTree || !seccompFile) throw new Error('no sandbox to launch')
+  const { limits, binds, bridge } = spec
+  const ownUid = spec.role === 'installer' ? INSTALLER_UID : FIRST_WORKER_UID + slot
+  const uid = machinery.ownUids ? ownUid : undefined
+  await prepareBinds(spec, uid)
+  const cgroup = await cgroups?.create(`${spec.role}-${slot}-${randomBytes(4).toString('hex')}`, limits)
+  try {
+    const launched = await launch({
+      tools,
+      uid,
+      joinFiles: cgroup?.joinFiles ?? [],
+      seccompFile,
+      fileBytes: Math.max(limits.appBytes, limits.tmpBytes),
+      command: COMMAND,
+      bwrapArguments: bwrapArguments(tools.bwrap, {
+        runtimeTree,
+        binds,
+        ...(bridge ? { bridgeSocket: bridge.socket } : {}),
+        appBytes: limits.appBytes,
+        tmpBytes: limits.tmpBytes,
+      }),
+    })
+    return new Runner({ ...launched, cgroup, limits, settings: settingsOf(spec), ...events })
+  } catch (error) {
+    await cgroup?.destroy(1_000)
+    throw error
+  }
+}
+
+function settingsOf({ limits, role, bridge }: LaunchedSpec): ChildSettings {
+  const heapMib = Math.floor((limits.memoryBytes * HEAP_SHARE) / MIB)
+  return {
+    logBytes: limits.logBytes,
+    prepareVite: role === 'project',
+    nodeFlags: [`--max-old-space-size=${heapMib}`],
+    ...(bridge ? { bridge: { socket: BRIDGE_SOCKET, port: bridge.port } } : {}),
+  }
+}
+
+/** A store that is bound for writing belongs to the installer's user; the bridge's socket is open to workers. */
+async function prepareBinds({ binds, role, bridge }: LaunchedSpec, uid: number | undefined): Promise<void> {
+  for (const { source, target, writable } of binds) {
+    if (!writable) continue
+    if (role !== 'installer') throw new Error(`only an installer may write to ${target}`)
+    if (uid !== undefined && (await stat(source)).uid !== uid) await chown(source, uid, uid)
+  }
+  if (bridge) await chmod(bridge.socket, 0o666)
+}
