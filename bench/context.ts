@@ -20,12 +20,17 @@ export interface Context extends AsyncDisposable {
 }
 
 export async function makeContext(runs: number, say: (line: string) => void): Promise<Context> {
+  await using opened = new AsyncDisposableStack()
   const folder = mkdtempSync(join(tmpdir(), 'previewd-bench-'))
+  opened.defer(() => rmSync(folder, { recursive: true, force: true }))
   chmodSync(folder, 0o711)
   say('starting the server and the browser')
   // No limit on requests: the load test comes from one address.
-  const daemon = await startDaemonChild(join(folder, 'data'), { PREVIEWD_RATE_LIMIT: '1000000000' })
+  const daemon = opened.use(
+    await startDaemonChild(join(folder, 'data'), { PREVIEWD_RATE_LIMIT: '1000000000' }),
+  )
   const browser = await launchBrowser()
+  opened.defer(() => browser.close())
   const projects: Context['projects'] = []
   for (const subject of subjects()) {
     say(`installing ${subject.title} on both sides`)
@@ -33,6 +38,7 @@ export async function makeContext(runs: number, say: (line: string) => void): Pr
     await pushBuilt(daemon.client, `warm-${subject.name}`, subject.files)
     projects.push({ subject, plain })
   }
+  const kept = opened.move()
   return {
     runs,
     folder,
@@ -40,11 +46,7 @@ export async function makeContext(runs: number, say: (line: string) => void): Pr
     daemonPid: daemon.pid,
     browser,
     projects,
-    [Symbol.asyncDispose]: async () => {
-      await browser.close()
-      await daemon[Symbol.asyncDispose]()
-      rmSync(folder, { recursive: true, force: true })
-    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
   }
 }
 

@@ -21,7 +21,11 @@ export async function startDaemonChild(
     env: { ...inherited(), ...daemonEnvironment(dataDir, environment) },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // Where this process ends without its clean-up, the daemon must not go on alone.
+  const orphaned = () => child.kill('SIGKILL')
+  process.once('exit', orphaned)
   const kill = async () => {
+    process.off('exit', orphaned)
     if (child.exitCode !== null || child.signalCode !== null) return
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
