@@ -2,14 +2,16 @@ import { chmod, mkdir } from 'node:fs/promises'
 import { join, posix } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
+import { PreviewdError } from '../errors.ts'
 import type { Environment, EnvironmentResult, Environments, PrepareOptions } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { ResolvedLocks } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
+import { guardDisk } from './disk-guard.ts'
 import { environmentKey, hashManifests, type KeyContext, sha256 } from './environment-key.ts'
 import { EnvironmentRecords } from './environment-records.ts'
 import { STORE_TARGET, type TreeLink, toEntries } from './environment-tree.ts'
-import { explainFailure } from './install-diagnostics.ts'
+import { explainFailure, isOutOfSpace } from './install-diagnostics.ts'
 import { type InstallPlan, type PlannedLock, type PlanResult, planInstall } from './install-plan.ts'
 import { install } from './installer.ts'
 import { LOCKFILE_NAMES } from './lockfile-choice.ts'
@@ -176,25 +178,26 @@ class StoredEnvironments implements Environments {
     const { workers, registry, installTimeoutMs: timeoutMs } = this.#options
     const { pnpm, proxy, storeDir } = await this.#start()
     const { minimumReleaseAgeMinutes } = registry
+    const options = { workers, storeDir, pnpmDir: pnpm.dir, registrySocket: proxy.socket, timeoutMs }
+    using disk = await guardDisk(storeDir)
+    const ends = AbortSignal.any([signal, disk.signal])
+    const request = { plan, lock, signal: ends, onProgress: onProgress ?? ignore, onLog: onLog ?? ignore }
     onLog?.('Installing dependencies')
     const startedAt = Date.now()
-    const result = await install(
-      {
-        workers,
-        storeDir,
-        pnpmDir: pnpm.dir,
-        registrySocket: proxy.socket,
-        minimumReleaseAgeMinutes,
-        timeoutMs,
+    const result = await install({ ...options, minimumReleaseAgeMinutes }, request).catch(
+      (error: unknown) => {
+        // Whatever an ended worker says, the reason of the end says more.
+        ends.throwIfAborted()
+        throw error
       },
-      { plan, lock, signal, onProgress: onProgress ?? ignore, onLog: onLog ?? ignore },
     )
-    signal.throwIfAborted()
+    ends.throwIfAborted()
     const durationMs = Date.now() - startedAt
     if (result.kind === 'failed') {
-      if (result.outcome.kind === 'violation')
-        throw new Error(`The installer failed. ${result.outcome.detail}`)
-      const diagnostics = await explainFailure(result.errors, result.outcome, {
+      const { errors, outcome } = result
+      if (outcome.kind === 'violation') throw new Error(`The installer failed. ${outcome.detail}`)
+      if (isOutOfSpace(errors)) throw new PreviewdError('STORAGE_FULL', 'The disk is full.')
+      const diagnostics = await explainFailure(errors, outcome, {
         sources: plan.sources,
         registryFailure: proxy.failureSince(startedAt),
         knownVersions: (name) => proxy.knownVersions(name),

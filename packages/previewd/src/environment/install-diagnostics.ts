@@ -20,6 +20,11 @@ type Explanation = Pick<Diagnostic, 'code' | 'message' | 'hint'>
 
 const MAX_MESSAGE = 2000
 
+/** True where the machine's disk, and not the project, is the reason. */
+export function isOutOfSpace(errors: readonly PnpmError[]): boolean {
+  return errors.some(({ message }) => /No space left on device|os error 28|ENOSPC/.test(message))
+}
+
 /** Turns a failed install into diagnostics that an author can act on; never empty. */
 export async function explainFailure(
   errors: readonly PnpmError[],
