@@ -97,7 +97,7 @@ function facts({ revision, build, progress }) {
   const parts = [`revision ${revision}`]
   if (progress)
     parts.push(`${progress.phase} ${progress.done}${progress.total ? ` of ${progress.total}` : ''} packages`)
-  if (build?.durationMs !== undefined) parts.push(`built in ${duration(build.durationMs)}`)
+  if (build?.durationMs !== undefined) parts.push(`${build.state} in ${duration(build.durationMs)}`)
   return parts.join(' · ')
 }
 
