@@ -242,6 +242,37 @@ describe('sandboxed mode', () => {
       return image.width
     })()`)
     expect(width).toBe(40)
+    const templated = await tab.evaluate(`(async () => {
+      const template = document.createElement('template')
+      template.innerHTML = '<img class="x" src="/logo.svg"><a href="/about">a</a>'
+      const [image, link] = document.importNode(template.content, true).children
+      await image.decode()
+      return [image.width, link.getAttribute('href')]
+    })()`)
+    expect(templated).toEqual([40, '/about'])
+    expect(problems).toEqual([])
+  })
+
+  test('shows symbols of a sprite, which browsers take from the own origin alone', async () => {
+    await publishVariant({
+      ...ROUTER_APP,
+      'icons.svg':
+        '<svg xmlns="http://www.w3.org/2000/svg"><symbol id="box"><rect width="30" height="20"/></symbol></svg>',
+    })
+    await tab.goto(url())
+    await tab.locator('h1').waitFor()
+    await tab.evaluate(`(() => {
+      const space = 'http://www.w3.org/2000/svg'
+      const set = document.createElementNS(space, 'svg')
+      set.append(document.createElementNS(space, 'use'))
+      set.firstChild.setAttribute('href', '/icons.svg#box')
+      document.body.append(set)
+      const shadow = document.body.appendChild(document.createElement('div')).attachShadow({ mode: 'open' })
+      shadow.innerHTML = '<svg><use href="/icons.svg#box"></use></svg>'
+    })()`)
+    for (const svg of await tab.locator('svg').all()) {
+      await expect.poll(() => svg.evaluate((node) => node.querySelector('use').getBBox().width)).toBe(30)
+    }
     expect(problems).toEqual([])
   })
 

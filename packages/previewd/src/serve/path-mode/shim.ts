@@ -75,9 +75,27 @@ function below(value){
   return url.protocol+'//'+url.host+prefix+url.pathname+url.search+url.hash
 }
 const belowAll=list=>String(list).replace(/(^|,\\s*)(\\/(?!\\/)[^\\s,]*)/g,(all,comma,url)=>comma+below(url))
-const nativeSet=Element.prototype.setAttribute
+const nativeSet=Element.prototype.setAttribute,nativeFetch=window.fetch
+// A sprite of symbols has to be of the page's own origin, which only a blob can be.
+let mendUse
+if(settings.storage){
+  const sprites=new Map()
+  mendUse=(use,value)=>{
+    if(!value||/^(#|blob:|data:)/.test(value))return false
+    const [file,id]=String(below(String(new URL(value,document.baseURI)))).split('#')
+    if(!sprites.has(file))sprites.set(file,nativeFetch(file).then(answer=>answer.blob()).then(blob=>URL.createObjectURL(blob)))
+    sprites.get(file).then(url=>nativeSet.call(use,'href',url+'#'+id),()=>{})
+    return true
+  }
+  const mend=root=>{for(const use of root.querySelectorAll?.('use')??[])mendUse(use,use.getAttribute('href')??use.getAttribute('xlink:href'))}
+  const observe=root=>new MutationObserver(changes=>{for(const change of changes)for(const node of change.addedNodes){mend(node);if(node instanceof SVGUseElement)mend(node.parentNode??node)}}).observe(root,{childList:true,subtree:true})
+  observe(document)
+  const attach=Element.prototype.attachShadow
+  Element.prototype.attachShadow=function(options){const root=attach.call(this,options);observe(root);return root}
+}
 Element.prototype.setAttribute=function(name,value){
   const key=String(name).toLowerCase()
+  if(mendUse&&key==='href'&&this instanceof SVGUseElement&&mendUse(this,String(value)))return
   const isLink=this instanceof HTMLAnchorElement||this instanceof HTMLAreaElement
   if(key==='src'||key==='poster'||(key==='href'&&!isLink))value=below(value)
   else if(key==='srcset')value=belowAll(value)
@@ -87,7 +105,11 @@ for(const [type,name] of [['HTMLImageElement','src'],['HTMLImageElement','srcset
   const proto=window[type]?.prototype,found=proto&&Object.getOwnPropertyDescriptor(proto,name)
   if(found?.set)Object.defineProperty(proto,name,{...found,set(value){found.set.call(this,name==='srcset'?belowAll(value):below(value))}})
 }
-const nativeFetch=window.fetch
+const belowIn=html=>(html===null?'':String(html)).replace(/(\\s(?:src|poster)\\s*=\\s*["']?)(\\/(?!\\/)[^"'\\s>]*)/gi,(all,attribute,url)=>attribute+below(url))
+const inner=Object.getOwnPropertyDescriptor(Element.prototype,'innerHTML')
+Object.defineProperty(Element.prototype,'innerHTML',{...inner,set(html){inner.set.call(this,belowIn(html))}})
+const nativeInsert=Element.prototype.insertAdjacentHTML
+Element.prototype.insertAdjacentHTML=function(place,html){return nativeInsert.call(this,place,belowIn(html))}
 window.fetch=(input,init)=>nativeFetch(input instanceof Request?input:below(input),init)
 const nativeOpen=XMLHttpRequest.prototype.open
 XMLHttpRequest.prototype.open=function(method,url,...rest){return nativeOpen.call(this,method,below(url),...rest)}
