@@ -35,6 +35,13 @@ const messages = z.discriminatedUnion('type', [
     lines: z.array(z.string().max(MAX_LINE_BYTES)).min(1).max(MAX_LINES),
   }),
   z.object({ type: z.literal('log-cut'), id }),
+  z.object({ type: z.literal('serving'), id }),
+  z.object({
+    type: z.literal('changed'),
+    id,
+    kind: z.enum(['none', 'hmr', 'reload', 'restart']),
+    errors: z.array(toolError).max(MAX_ERRORS),
+  }),
   z.object({
     type: z.literal('task-end'),
     id,

@@ -20,7 +20,7 @@ interface Update {
 }
 
 type Payload = { type: string; updates?: Update[] } & Record<string, unknown>
-type Send = (...payload: unknown[]) => void
+const SETTLE_TIMEOUT_MS = 10_000
 
 /**
  * Brings batches of changes into a Vite dev server that does not watch files. What Vite would send for each file is
@@ -61,8 +61,8 @@ export class HotBatches {
     ws.send = (...payload) => void payloads.push(toPayload(payload))
     try {
       for (const { file, kind } of events) {
-        await Promise.all(watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
-        await Promise.all(watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
+        await settled(() => watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
+        await settled(() => watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
       }
     } finally {
       ws.send = send
@@ -96,7 +96,9 @@ export class HotBatches {
       events.map(async ({ file, kind }) => {
         const modules = kind === 'unlink' ? [] : [...(moduleGraph.getModulesByFile(file) ?? [])]
         // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
-        const urls = modules.map(({ url }) => url).filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
+        const urls = modules
+          .map(({ url }) => url)
+          .filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
         const outcomes = await Promise.allSettled(urls.map((url) => transformRequest(url)))
         const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
         if (failed.length > 0) this.#broken.add(file)
@@ -129,6 +131,29 @@ export class HotBatches {
     this.#holdsReload = false
     this.#broken.clear()
   }
+}
+
+/**
+ * Calls listeners and waits for the work that they begin. Up to version 7 Vite's return a promise; those of 8 keep it
+ * and only call `catch` on it, so that is where it is seen: within this one synchronous call. Work that does not end
+ * is not waited for longer than a change should take.
+ */
+async function settled(call: () => unknown[]): Promise<void> {
+  const begun: unknown[] = []
+  const original = Promise.prototype.catch
+  Promise.prototype.catch = function (this: Promise<unknown>, ...args) {
+    begun.push(this)
+    return original.apply(this, args)
+  } as typeof original
+  try {
+    begun.push(...call())
+  } finally {
+    Promise.prototype.catch = original
+  }
+  const { promise: late, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, SETTLE_TIMEOUT_MS)
+  await Promise.race([Promise.allSettled(begun), late])
+  clearTimeout(timer)
 }
 
 /** `send` takes a payload, or the name and the content of an event. */

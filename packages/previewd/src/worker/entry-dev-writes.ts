@@ -20,7 +20,10 @@ const CALLS: Record<string, { written?: number; removed?: number }> = {
  * Reports the files that plugins write or remove (route trees, generated types), which nobody would see without a
  * watcher. Must be called before the plugins are imported. `isWatched` is asked with absolute paths.
  */
-export function observeWrites(isWatched: (file: string) => boolean, report: (event: FileEvent) => void): void {
+export function observeWrites(
+  isWatched: (file: string) => boolean,
+  report: (event: FileEvent) => void,
+): void {
   const promises = fs.promises as unknown as Module
   const callbacks = fs as unknown as Module
   for (const [name, files] of Object.entries(CALLS)) {

@@ -31,7 +31,7 @@ function toToolError(thrown: unknown, outer: Fields): ToolError {
   return {
     message,
     ...present('name', text(fields.name ?? outer.name, MAX_SHORT)),
-    ...present('code', text(fields.code ?? fields.pluginCode, MAX_SHORT)),
+    ...present('code', text(fields.code, MAX_SHORT)),
     ...present('plugin', text(fields.plugin ?? fields.pluginName ?? outer.plugin, MAX_SHORT)),
     ...present('file', file),
     ...present('line', number(location.line)),

@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { Socket } from 'node:net'
-import { dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { join, resolve } from 'node:path'
 import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
 import { toToolErrors } from './entry-errors.ts'
+import { viteEntry, viteFolder } from './entry-vite-folder.ts'
 import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export interface ViteRequest {
@@ -81,18 +79,6 @@ async function build(vite: Vite, root: string, options: ViteBuildOptions): Promi
   else await vite.build(config)
   const folder = resolved?.environments?.client?.build.outDir ?? resolved?.build.outDir ?? 'dist'
   return resolve(resolved?.root ?? root, folder)
-}
-
-function viteFolder(cwd: string): string {
-  return dirname(createRequire(join(cwd, 'package.json')).resolve('vite/package.json'))
-}
-
-/** The ES module entry; resolving by name from here would find what `require` sees, which Vite 4 to 6 warn about. */
-function viteEntry(folder: string): string {
-  const { exports, module } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  let entry = exports?.['.'] ?? exports ?? module
-  while (typeof entry === 'object') entry = entry.import ?? entry.node ?? entry.default
-  return pathToFileURL(join(folder, entry ?? 'dist/node/index.js')).href
 }
 
 function defined(options: Record<string, unknown>): Record<string, unknown> {

@@ -3,6 +3,7 @@
  * endian), a kind (1 byte) and that many bytes: a JSON message, or a chunk of the file that the message before it
  * named. Both halves import this file; it depends on nothing but Node.
  */
+import type { FileChange } from '../model/files.ts'
 import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
 
 export const PROTOCOL_VERSION = 1
@@ -12,6 +13,8 @@ export const MAX_LINE_BYTES = 8 * 1024
 export const MAX_PATH_BYTES = 1024
 /** File descriptor of the channel in the child. */
 export const CHANNEL_FD = 3
+/** File descriptor of the listening socket in the child of a session. */
+export const LISTENING_FD = 6
 
 export const FRAME_MESSAGE = 1
 export const FRAME_CHUNK = 2
@@ -25,19 +28,28 @@ export type TaskRequest =
   | { kind: 'vite-build'; cwd: string; options: ViteBuildOptions; env: Record<string, string> }
   | { kind: 'exec'; file: string; args: string[]; cwd: string; env: Record<string, string> }
 
+/** What runs in a session; it listens on the port on the sandbox's own loopback. */
+export type ServeRequest = { port: number; cwd: string; env: Record<string, string> } & (
+  | { kind: 'vite-dev'; revision: number }
+  | { kind: 'command-dev'; command: string }
+)
+
 export type HostMessage =
   | { type: 'init'; version: number; settings: ChildSettings }
   /** The chunks that follow are the content of the files among `entries`, one after the other. */
   | { type: 'put'; id: number; entries: PutEntry[] }
   | { type: 'put-end'; id: number }
   | { type: 'run'; id: number; task: TaskRequest }
+  /** A task that goes on: connections to the listening socket are joined to its port once it answers. */
+  | { type: 'serve'; id: number; task: ServeRequest }
+  | { type: 'change'; id: number; revision: number; changed: FileChange[] }
   | { type: 'collect'; id: number; directory: string }
   | { type: 'collect-cancel'; id: number }
 
 export interface ChildSettings {
   logBytes: number
-  /** Start a Node for a vite-build at once, so that it boots while files are put. */
-  prepareVite: boolean
+  /** Start the Node of this kind of task at once, so that it boots while files are put. */
+  prepare: 'build' | 'dev' | 'none'
   /** Flags of every Node that runs project code. */
   nodeFlags: string[]
   bridge?: { socket: string; port: number }
@@ -50,6 +62,9 @@ export type ChildMessage =
   | { type: 'put-done'; id: number; failure?: { code: string; message: string } }
   | { type: 'log'; id: number; stream: 'stdout' | 'stderr'; lines: string[] }
   | { type: 'log-cut'; id: number }
+  /** The dev server of this task answers. */
+  | { type: 'serving'; id: number }
+  | { type: 'changed'; id: number; kind: 'none' | 'hmr' | 'reload' | 'restart'; errors: ToolError[] }
   | {
       type: 'task-end'
       id: number

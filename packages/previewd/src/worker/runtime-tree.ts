@@ -44,6 +44,7 @@ const CHILD_FILES = [
   'worker/entry-put.ts',
   'worker/entry-task.ts',
   'worker/entry-vite.ts',
+  'worker/entry-vite-folder.ts',
   'worker/protocol.ts',
 ]
 

@@ -68,7 +68,7 @@ describe('an output', () => {
     expect(await collected(worker, '/app/good', LIMITS)).toEqual(new Map([['a', 'b']]))
   })
 
-  it('of 100,000 files is read with bounded memory', { timeout: 30_000 }, async () => {
+  it('of 100,000 files is read with bounded memory', { timeout: 120_000 }, async () => {
     await using worker = await sandbox.start({ limits: { memoryBytes: 1024 * MIB, appBytes: 512 * MIB } })
     await script(
       worker,
