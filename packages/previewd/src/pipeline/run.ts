@@ -205,7 +205,9 @@ function finish(
     if (run.state === 'succeeded') publishNewer(parts.projects, build)
   })
   announcer.diagnosed(build)
-  void parts.logs.setStatus(build.project, run.state === 'succeeded' ? 'ready' : 'error')
+  const canceledOverGood =
+    run.state === 'canceled' && parts.projects.get(build.project)?.published !== undefined
+  void parts.logs.setStatus(build.project, run.state === 'succeeded' || canceledOverGood ? 'ready' : 'error')
   if (run.state === 'succeeded') afterwork.add(build.project, () => followUp(parts, build))
 }
 

@@ -37,8 +37,7 @@ function stateOf(project: Project, active: Build | undefined, finished: Build | 
   if (active?.state === 'queued' || active?.state === 'installing' || active?.state === 'building')
     return active.state
   if (finished) return finished.state === 'succeeded' ? 'ready' : 'error'
-  if (project.published) return 'ready'
-  return project.revision === 0 ? 'empty' : 'queued'
+  return project.published ? 'ready' : 'empty'
 }
 
 /** A build as the status and the events show it. */

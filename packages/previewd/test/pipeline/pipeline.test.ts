@@ -297,6 +297,21 @@ it('makes the variant for path mode right after the publish', async () => {
   expect(await sandboxed.pipeline.variant('site', 'aaaaaaaaaaaa')).toBe('failed')
 })
 
+it('builds anew for path mode what was built before it was set', async () => {
+  const before = await openPipeline()
+  const first = await before.push('later', app)
+  await before.close()
+  await using after = await openPipeline({ dataDir: before.dataDir, config: { pathMode: 'sandboxed' } })
+  expect(await after.pipeline.variant('later', first.published?.buildId ?? '')).toBe('building')
+  expect(await after.pipeline.variant('later', first.published?.buildId ?? '')).toBe('building')
+  const published = () => after.pipeline.status('later').published?.buildId ?? ''
+  await expect.poll(published, { timeout: 60_000 }).not.toBe(first.published?.buildId)
+  await after.pipeline.waitFor('later', 1, 'checked', 60_000)
+  const variant = await after.pipeline.variant('later', published())
+  if (typeof variant === 'string') throw new Error(variant)
+  expect((await variant.read('index.html')).toString()).toContain('"/preview/later/assets/')
+})
+
 it('takes up at the next start what a server that ended had not built', async () => {
   const before = await openPipeline()
   putScripted('resumed', before)
