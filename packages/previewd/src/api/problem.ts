@@ -30,6 +30,9 @@ const RETRY_AFTER_SECONDS: Partial<Record<ErrorCode, number>> = {
   SANDBOX_UNAVAILABLE: 30,
 }
 
+/** What the operator has to look into; the other codes from 500 up are answers that were meant. */
+const SERVER_FAILURES: ReadonlySet<ErrorCode> = new Set(['INTERNAL', 'STORAGE_FAILED', 'STORAGE_FULL'])
+
 /** The error as the caller sees it: anything that is not known becomes INTERNAL and says nothing of the cause. */
 export function toPreviewdError(error: unknown, invalidBody: ErrorCode = 'BAD_REQUEST'): PreviewdError {
   if (error instanceof PreviewdError) return error
@@ -86,7 +89,7 @@ export function sendProblem(
   reply: FastifyReply,
   error: PreviewdError,
 ): FastifyReply {
-  if (error.status >= 500 && error.code !== 'NOT_IMPLEMENTED') {
+  if (SERVER_FAILURES.has(error.code)) {
     request.log.error({ err: error.cause ?? error, code: error.code }, error.message)
   }
   const retryAfter = RETRY_AFTER_SECONDS[error.code]

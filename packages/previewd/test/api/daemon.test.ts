@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
+import { changesAnswer } from '../../src/api/schemas/changes.ts'
 import { resolveConfig } from '../../src/config.ts'
 import { type Daemon, startDaemon } from '../../src/daemon.ts'
 import { readEvents, takeEvents } from './read-events.ts'
@@ -59,7 +60,9 @@ describe('the API of a whole server', () => {
     const events = await fetch(`${daemon.url}/v1/projects/demo/events?after=0`, { headers })
     const answer = await push({ 'index.html': '<h1>two</h1>' })
     expect(answer.status).toBe(200)
-    expect(await answer.json()).toMatchObject({
+    const body = (await answer.json()) as object
+    expect(changesAnswer.parse(body)).toEqual(body)
+    expect(body).toMatchObject({
       revision: 2,
       status: { state: 'ready', published: { revision: 2 }, build: { revision: 2, state: 'succeeded' } },
     })

@@ -80,6 +80,7 @@ describe('GET events of a project', () => {
     expect(open.size).toBe(1)
     gone.abort()
     await expect.poll(() => open.size).toBe(0)
+    expect(server.log.filter((line) => JSON.parse(line).level >= 40)).toEqual([])
   })
 
   it('ends when the server closes', async () => {

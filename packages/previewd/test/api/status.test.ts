@@ -80,3 +80,22 @@ describe('diagnostics', () => {
     ).toBe('Project demo, revision 1: ready, 0 problems.\n')
   })
 })
+
+describe('the status', () => {
+  it('survives every number that a tool can make up', async () => {
+    await call(server, 'POST', '/v1/projects/demo/builds', { body: { force: true } })
+    server.pipeline.finish('demo', 'failed', [
+      {
+        origin: 'type',
+        severity: 'error',
+        message: 'x',
+        file: 'a.ts',
+        line: 1e20,
+        column: Number.POSITIVE_INFINITY,
+      },
+    ])
+    for (const path of ['', '/status', '/diagnostics', '/diagnostics?format=prompt', '/builds']) {
+      expect((await call(server, 'GET', `/v1/projects/demo${path}`)).statusCode, path).toBe(200)
+    }
+  })
+})
