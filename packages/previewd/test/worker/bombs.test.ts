@@ -112,7 +112,8 @@ describe('a worker leaves nothing behind', () => {
     const marker = `stay-${process.pid}-${Date.now()}`
     await script(
       worker,
-      `       const source = 'process.on("SIGTERM", () => {}); console.log("up"); setInterval(() => {}, 1000)'
+      `import { spawn } from 'node:child_process'
+       const source = 'process.on("SIGTERM", () => {}); console.log("up"); setInterval(() => {}, 1000)'
        const child = spawn('node', ['-e', source, '${marker}'], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
        child.stdout.once('data', () => process.exit())`,
     )

@@ -1,0 +1,116 @@
+import { connect, createServer, type Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { FileChange } from '../model/files.ts'
+import type { EntryChannel } from './entry-channel.ts'
+import type { DevAnswer, DevRequest } from './entry-dev.ts'
+import { type Programs, sendOnWire } from './entry-programs.ts'
+import { FrameReader, LISTENING_FD, type ServeRequest } from './protocol.ts'
+
+const ASK_AGAIN_MS = 25
+
+/** The dev server of a session: started, told of changes, and joined to the socket at which the host listens. */
+export class DevServerRunner {
+  readonly #channel: EntryChannel
+  readonly #programs: Programs
+  #wire: Socket | undefined
+  #ended = false
+
+  constructor(channel: EntryChannel, programs: Programs) {
+    this.#channel = channel
+    this.#programs = programs
+  }
+
+  async serve(id: number, task: ServeRequest): Promise<void> {
+    const child =
+      task.kind === 'vite-dev'
+        ? this.#programs.node('dev', task.env)
+        : this.#programs.start('/bin/sh', ['-c', task.command], task.cwd, task.env)
+    const errors: DevAnswer & { type: 'failed' } = { type: 'failed', errors: [] }
+    if (task.kind === 'vite-dev') {
+      this.#wire = child.stdio[3] as Socket
+      this.#readAnswers(id, task.port, this.#wire, (failed) => {
+        errors.errors = failed.errors
+        child.kill('SIGKILL')
+      })
+      const { cwd, port, revision } = task
+      const env = { ...this.#programs.environment(cwd), ...task.env }
+      sendOnWire(this.#wire, { type: 'start', cwd, port, env, revision } satisfies DevRequest)
+    } else {
+      void this.#untilAnswering(id, task.port)
+    }
+    const end = await this.#programs.watch(id, child)
+    this.#ended = true
+    const failed = errors.errors.length > 0
+    this.#channel.send({
+      type: 'task-end',
+      id,
+      ...(failed ? { exitCode: 1, signal: null, errors: errors.errors } : end),
+    })
+  }
+
+  change(id: number, revision: number, changed: FileChange[]): void {
+    if (this.#wire) sendOnWire(this.#wire, { type: 'update', id, revision, changed } satisfies DevRequest)
+    // A server with a watcher of its own sees the files by itself.
+    else this.#channel.send({ type: 'changed', id, kind: 'hmr', errors: [] })
+  }
+
+  #readAnswers(
+    id: number,
+    port: number,
+    wire: Socket,
+    onFailed: (answer: DevAnswer & { type: 'failed' }) => void,
+  ) {
+    const reader = new FrameReader()
+    wire.on('error', () => wire.destroy())
+    wire.on('data', (bytes: Buffer) => {
+      try {
+        for (const frame of reader.read(bytes)) {
+          const answer = JSON.parse(frame.body.toString('utf8')) as DevAnswer
+          if (answer.type === 'listening') this.#join(id, port)
+          else if (answer.type === 'failed') onFailed(answer)
+          else if (answer.type === 'updated') {
+            const { id, kind, errors } = answer
+            this.#channel.send({ type: 'changed', id, kind, errors })
+          }
+        }
+      } catch (error) {
+        // The project's code wrote here: nothing of this server can be believed any more.
+        onFailed({ type: 'failed', errors: [{ message: (error as Error).message }] })
+      }
+    })
+  }
+
+  /** A command does not say when its server listens. */
+  async #untilAnswering(id: number, port: number): Promise<void> {
+    while (!this.#ended) {
+      if (await answers(port)) return this.#join(id, port)
+      await delay(ASK_AGAIN_MS)
+    }
+  }
+
+  #join(id: number, port: number): void {
+    const server = createServer({ allowHalfOpen: true }, (outside) => joinTo(outside, port))
+    server.listen({ fd: LISTENING_FD }, () => this.#channel.send({ type: 'serving', id }))
+  }
+}
+
+/** Joins a connection to a port of the sandbox's own loopback. */
+function joinTo(outside: Socket, port: number): void {
+  const inside = connect({ host: '127.0.0.1', port, allowHalfOpen: true, noDelay: true })
+  inside.on('error', () => outside.destroy())
+  outside.on('error', () => inside.destroy())
+  inside.on('close', () => outside.destroy())
+  outside.on('close', () => inside.destroy())
+  inside.pipe(outside)
+  outside.pipe(inside)
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    socket.once('connect', () => resolve(true))
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => socket.destroy())
+    socket.once('connect', () => socket.destroy())
+  })
+}
