@@ -1,5 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { toStorageError } from '../model/storage-error.ts'
 
 /** Each brings the schema from one `user_version` to the next; those that were released are never edited. */
 const MIGRATIONS = [
@@ -105,7 +106,7 @@ export function transaction<T>(database: DatabaseSync, task: () => T): T {
   } catch (error) {
     // A failed COMMIT may have ended the transaction itself.
     if (database.isTransaction) database.exec('ROLLBACK')
-    throw error
+    throw toStorageError(error)
   }
 }
 

@@ -36,8 +36,14 @@ export class Mirror {
     this.#parts = parts
   }
 
-  /** Lays the project's newest revision out some time soon; asking again before that changes nothing. */
+  /** Lays the project's newest revision out some time soon; asking again before that changes nothing. Never throws. */
   update(project: string): void {
+    try {
+      // Noted at once, so that a server that is stopped first catches up after its next start.
+      this.#parts.table.wantMirrored(project)
+    } catch (error) {
+      this.#parts.onError(error, `The files of project ${project} could not be laid out.`)
+    }
     if (this.#closing.signal.aborted) return
     this.#pending.add(project)
     this.#running ??= this.#run().finally(() => {
@@ -98,8 +104,6 @@ export class Mirror {
     try {
       await using files = await snapshot(project)
       if (files.revision === 0) return
-      // Noted before as well, so that a stopped server knows where to go on.
-      table.setMirrored(project, files.revision - 1)
       if (await materialize(files, paths.mirror(project), stopped)) table.setMirrored(project, files.revision)
       await this.#evict()
     } catch (error) {

@@ -98,7 +98,12 @@ export class ProjectTable {
     this.#sql.run('UPDATE projects SET pack_bytes = ? WHERE id = ?', packBytes, id)
   }
 
-  /** Notes which revision is laid out, or is about to be; -1 where none is. */
+  /** Notes that the project's files are to be laid out, where none of its revisions is. */
+  wantMirrored(id: string): void {
+    this.#sql.run('UPDATE projects SET mirrored_revision = 0 WHERE id = ? AND mirrored_revision < 0', id)
+  }
+
+  /** Notes which revision is laid out; -1 where none is or has to be. */
   setMirrored(id: string, revision: number): void {
     this.#sql.run('UPDATE projects SET mirrored_revision = ? WHERE id = ?', revision, id)
   }

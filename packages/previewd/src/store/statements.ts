@@ -1,8 +1,12 @@
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite'
+import { toStorageError } from '../model/storage-error.ts'
 
 export type Row = Record<string, SQLOutputValue>
 
-/** Runs SQL of a database, each text prepared once. The texts are constants, so their number is bounded. */
+/**
+ * Runs SQL of a database, each text prepared once. The texts are constants, so their number is bounded. What the
+ * database throws becomes STORAGE_FULL or STORAGE_FAILED.
+ */
 export class Statements {
   readonly database: DatabaseSync
   readonly #prepared = new Map<string, StatementSync>()
@@ -12,16 +16,16 @@ export class Statements {
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values)
+    return coded(() => this.#prepare(sql).get(...values))
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...values)
+    return coded(() => this.#prepare(sql).all(...values))
   }
 
   /** Answers with the number of rows changed. */
   run(sql: string, ...values: SQLInputValue[]): number {
-    return Number(this.#prepare(sql).run(...values).changes)
+    return coded(() => Number(this.#prepare(sql).run(...values).changes))
   }
 
   #prepare(sql: string): StatementSync {
@@ -30,5 +34,13 @@ export class Statements {
     const prepared = this.database.prepare(sql)
     this.#prepared.set(sql, prepared)
     return prepared
+  }
+}
+
+function coded<T>(task: () => T): T {
+  try {
+    return task()
+  } catch (error) {
+    throw toStorageError(error)
   }
 }

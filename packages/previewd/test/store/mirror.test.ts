@@ -103,11 +103,13 @@ test('a server that was closed before it got to it lays the files out after the 
   const { store, dataDir, apply } = await openMirrored()
   await apply({ a: '1' })
   await store.close()
-  const without = await openTestStore(dataDir, { mirror: { projects: 2, delayMs: 60_000 } })
-  await without.files.apply('demo', { files: filesOf({ a: '2' }), deleted: [] })
-  await without.close()
+  const late = await openTestStore(dataDir, { mirror: { projects: 2, delayMs: 60_000 } })
+  await late.files.apply('demo', { files: filesOf({ a: '2' }), deleted: [] })
+  await late.files.apply('new', { files: filesOf({ b: '1' }), deleted: [] })
+  await late.close()
   await openTestStore(dataDir, { mirror: MIRROR })
   expect(await laidOut(dataDir, 'demo', 2)).toEqual({ a: '2' })
+  expect(await laidOut(dataDir, 'new', 1)).toEqual({ b: '1' })
 })
 
 test('projects beyond the bound lose their folder, those longest without activity first', async () => {

@@ -75,8 +75,11 @@ async function findNextCommit(
     const offset = at + found
     if (offset + TRAILER_BYTES > sizeBytes) return undefined
     const trailer = decodeTrailer(id, await readFully(file, offset, TRAILER_BYTES), offset)
-    // A foreign start is a commit whose beginning was overwritten: nothing after it can be relied on.
-    if (trailer === undefined || trailer.start !== start) return undefined
+    if (trailer === undefined || trailer.start !== start) {
+      // What an overwritten commit left behind, or content that is a copy of this very pack.
+      at = offset + 1
+      continue
+    }
     const encoded = await readFully(file, trailer.indexOffset, trailer.indexBytes)
     const commit = toCommit(trailer, encoded, offset + TRAILER_BYTES)
     return commit && (await contentIsWhole(file, commit, trailer)) ? commit : undefined

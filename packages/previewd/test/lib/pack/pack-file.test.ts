@@ -128,6 +128,9 @@ describe('a pack', () => {
     )
     const size = pack.sizeBytes
     await pack.release()
+    const rolled = await PackFile.open(path, { knownBytes: known })
+    expect(rolled?.sequence).toBe(2)
+    await rolled?.release()
     await truncate(path, size - 1)
     const opened = await PackFile.open(path, { knownBytes: known })
     expect(opened?.sequence).toBe(1)
