@@ -14,6 +14,8 @@ const UNRESOLVED = [
   /Could not resolve ['"](?<name>[^'"\n]{1,500})['"] (?:in|from) ['"]?(?<from>[^'"\s]{1,1000})/,
   /Could not resolve ['"](?<name>[^'"\n]{1,500})['"]/,
   /Failed to resolve (?<name>\S{1,500}) from (?<from>\S{1,1000})/,
+  /Preprocessor dependency "(?<name>[^"\n]{1,500})" not found/,
+  /^(?<name>[\w-]{1,100}) not found\. Since Vite v\d/,
   /Cannot find package '(?<name>[^'\n]{1,500})'(?: imported from (?<from>\S{1,1000}))?/,
   /Cannot find module '(?<name>[^'\n]{1,500})'(?: imported from (?<from>\S{1,1000}))?/,
   /Can't resolve '(?<name>[^'\n]{1,500})' in '(?<folder>[^'\n]{1,1000})'/,

@@ -149,6 +149,17 @@ describe('fromToolError', () => {
     })
   })
 
+  it('names an optional part of Vite that is not installed', () => {
+    const said = [
+      'terser not found. Since Vite v3, terser has become an optional dependency. You need to install it.',
+      'Preprocessor dependency "sass-embedded" not found. Did you install it? Try `npm install -D sass-embedded`.',
+    ]
+    expect(said.map((message) => fromToolError({ message }, place)[0]?.hint)).toEqual([
+      'add "terser" to dependencies',
+      'add "sass-embedded" to dependencies',
+    ])
+  })
+
   it('finds the source of a config that was bundled', () => {
     const message =
       "Cannot find package 'vite-plugin-nope' imported from /app/node_modules/.vite-temp/vite.config.ts.timestamp-1795-291bc9.mjs"
