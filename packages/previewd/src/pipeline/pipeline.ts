@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import { PreviewdError } from '../errors.ts'
 import type { Artifact } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
@@ -15,10 +14,9 @@ import { publishBuild } from './publish.ts'
 import { recover } from './recover.ts'
 import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
 import { Scheduler } from './scheduler.ts'
-import { buildsWithBase, openArtifact, variantId } from './variant.ts'
+import { Variants } from './variant.ts'
 import { Watchers } from './watchers.ts'
 
-const MAX_REMEMBERED = 10_000
 const CANCEL_TIMEOUT_MS = 10_000
 const MAX_CHANGES_TOLD = 1000
 
@@ -34,10 +32,7 @@ export class BuildPipeline implements Pipeline {
   readonly #announcer: Announcer
   readonly #afterwork: Afterwork
   readonly #checking = new Set<string>()
-  /** Builds that are the same below every base: each request of a page asks. */
-  readonly #baseless = new LRUCache<string, true>({ max: MAX_REMEMBERED })
-  /** Projects that were built anew for their variant. */
-  readonly #rebuilt = new LRUCache<string, true>({ max: MAX_REMEMBERED })
+  readonly #variants: Variants
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
   #resumed = false
@@ -46,6 +41,11 @@ export class BuildPipeline implements Pipeline {
     this.#parts = parts
     this.#afterwork = new Afterwork(parts.onError)
     this.#announcer = new Announcer(parts, this.#watchers, (project) => this.#activeBuild(project))
+    this.#variants = new Variants(parts, {
+      isChecking: (buildId) => this.#checking.has(buildId),
+      isBuilding: (project) => this.#activeBuild(project) !== undefined,
+      rebuild: (project) => this.requestBuild(project, { force: true }),
+    })
     this.#scheduler = new Scheduler({
       concurrency: parts.config.build.concurrency,
       queueLimit: parts.config.build.queue,
@@ -162,33 +162,9 @@ export class BuildPipeline implements Pipeline {
     return { buildId: build.id, lines: this.#parts.logs.read(id, build.id, options) }
   }
 
-  /**
-   * The artifact of a build as it has to be below `/preview/{id}/`. Where path mode asks for it, every Vite build
-   * makes it right after its publish, from the same files in the same worker; it is `building` while that goes on.
-   * A build of the current revision that has none, from before path mode was set, is built anew once. The files of
-   * older revisions are not kept: theirs is `failed`. Plain HTML and command builds know no base: theirs is the build
-   * itself.
-   */
+  /** The artifact of a build as it has to be below `/preview/{id}/`; see {@link Variants}. */
   async variant(id: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
-    const { artifacts, config } = this.#parts
-    const made = this.#baseless.has(buildId)
-      ? undefined
-      : await openArtifact(artifacts, id, variantId(buildId))
-    if (made) return made
-    if (this.#checking.has(buildId)) return 'building'
-    const artifact = await openArtifact(artifacts, id, buildId)
-    if (!artifact) return 'failed'
-    if (this.#baseless.has(buildId) || config.pathMode === 'redirect') return artifact
-    if (!(await buildsWithBase(this.#parts, id))) {
-      this.#baseless.set(buildId, true)
-      return artifact
-    }
-    const isCurrent = this.#parts.builds.get(id, buildId)?.revision === this.#requireProject(id).revision
-    if (this.#activeBuild(id)) return 'building'
-    if (!isCurrent || this.#rebuilt.has(id)) return 'failed'
-    this.#rebuilt.set(id, true)
-    await this.requestBuild(id, { force: true })
-    return 'building'
+    return this.#variants.get(id, buildId)
   }
 
   async resume(): Promise<void> {

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { detect } from '../build/detect.ts'
 import { hasViteTask, planBuild } from '../build/plan.ts'
 import { PreviewdError } from '../errors.ts'
@@ -13,8 +14,63 @@ export function variantBase(project: string): string {
   return `/preview/${project}/`
 }
 
+const MAX_REMEMBERED = 10_000
+
+export interface VariantWork {
+  /** True while the work that follows a publish goes on. */
+  isChecking: (buildId: string) => boolean
+  isBuilding: (project: string) => boolean
+  rebuild: (project: string) => Promise<unknown>
+}
+
+/**
+ * The artifacts of builds below `/preview/{project}/`. Where path mode asks for them, every Vite build makes its own
+ * right after its publish, from the same files in the same worker. A build of the current revision that has none, from
+ * before path mode was set, is built anew once; the files of older revisions are not kept. Plain HTML and command
+ * builds know no base: theirs is the build itself.
+ */
+export class Variants {
+  readonly #parts: PipelineParts
+  readonly #work: VariantWork
+  /** Builds that are the same below every base; each request of a page asks. */
+  readonly #baseless = new LRUCache<string, true>({ max: MAX_REMEMBERED })
+  /** Projects that were built anew for their variant. */
+  readonly #rebuilt = new LRUCache<string, true>({ max: MAX_REMEMBERED })
+
+  constructor(parts: PipelineParts, work: VariantWork) {
+    this.#parts = parts
+    this.#work = work
+  }
+
+  /** The artifact; `building` while it comes; `failed` where there is none to wait for. */
+  async get(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
+    const { artifacts, config } = this.#parts
+    if (!this.#baseless.has(buildId)) {
+      const made = await openArtifact(artifacts, project, variantId(buildId))
+      if (made) return made
+      if (this.#work.isChecking(buildId)) return 'building'
+    }
+    const artifact = await openArtifact(artifacts, project, buildId)
+    if (!artifact) return 'failed'
+    if (this.#baseless.has(buildId) || config.pathMode === 'redirect') return artifact
+    if (await buildsWithBase(this.#parts, project)) return this.#buildAnew(project, buildId)
+    this.#baseless.set(buildId, true)
+    return artifact
+  }
+
+  async #buildAnew(project: string, buildId: string): Promise<'building' | 'failed'> {
+    const { builds, projects } = this.#parts
+    if (this.#work.isBuilding(project)) return 'building'
+    const isCurrent = builds.get(project, buildId)?.revision === projects.get(project)?.revision
+    if (!isCurrent || this.#rebuilt.has(project)) return 'failed'
+    this.#rebuilt.set(project, true)
+    await this.#work.rebuild(project)
+    return 'building'
+  }
+}
+
 /** An artifact, or undefined where there is none. */
-export async function openArtifact(
+async function openArtifact(
   artifacts: Artifacts,
   project: string,
   id: string,
@@ -28,10 +84,7 @@ export async function openArtifact(
 }
 
 /** True where the project, as its files are now, builds with Vite, so that its output depends on the base. */
-export async function buildsWithBase(
-  { files, projects, config }: PipelineParts,
-  project: string,
-): Promise<boolean> {
+async function buildsWithBase({ files, projects, config }: PipelineParts, project: string): Promise<boolean> {
   const settings = projects.get(project)?.settings
   if (!settings) return false
   await using snapshot = await files.snapshot(project)
