@@ -33,20 +33,8 @@ const TOOL_FOLDERS = ['/usr/bin', '/bin']
 const EXTRA_LIBRARIES = ['libresolv.so.2', 'librt.so.1', 'libutil.so.1', 'libatomic.so.1', 'libgcc_s.so.1']
 const LIBRARY_FOLDERS = ['/usr/lib/', '/usr/lib64/', '/lib/', '/lib64/']
 
-/** The child half and what it imports, relative to the folder above this file's. */
-const CHILD_FILES = [
-  'worker/entry.ts',
-  'worker/entry-bridge.ts',
-  'worker/entry-channel.ts',
-  'worker/entry-collect.ts',
-  'worker/entry-errors.ts',
-  'worker/entry-log.ts',
-  'worker/entry-put.ts',
-  'worker/entry-task.ts',
-  'worker/entry-vite.ts',
-  'worker/entry-vite-folder.ts',
-  'worker/protocol.ts',
-]
+/** The child half and what it imports, all beside this file. */
+const CHILD_FILE = /^(?:entry[\w-]*|protocol)\.(?:ts|js)$/
 
 const ETC_FILES = {
   passwd: 'root:x:0:0:root:/:/bin/false\nnobody:x:65534:65534:nobody:/tmp/home:/bin/sh\n',
@@ -126,12 +114,10 @@ function libraryTarget(library: string): string {
 
 /** A checkout has .ts files, a compiled package .js files. */
 async function readChildFiles(): Promise<Map<string, string>> {
-  const source = dirname(import.meta.dirname)
-  const compiled = import.meta.filename.endsWith('.js')
   const files = new Map<string, string>()
-  for (const name of CHILD_FILES) {
-    const path = compiled ? name.replace(/\.ts$/, '.js') : name
-    files.set(path, await readFile(join(source, path), 'utf8'))
+  const names = (await readdir(import.meta.dirname)).filter((name) => CHILD_FILE.test(name))
+  for (const name of names.sort()) {
+    files.set(join('worker', name), await readFile(join(import.meta.dirname, name), 'utf8'))
   }
   return files
 }
