@@ -40,6 +40,7 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/projects/:id/events',
+      config: { stream: true },
       schema: {
         tags: ['Events'],
         summary: 'Events of a project (SSE); continues after Last-Event-ID',
@@ -61,7 +62,7 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/events',
-      config: { access: 'any' },
+      config: { access: 'any', stream: true },
       schema: {
         tags: ['Events'],
         summary: 'Events of one project, or of all: over a WebSocket, or as SSE where none is asked for',

@@ -18,6 +18,7 @@ export function logRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/projects/:id/logs',
+      config: { stream: true },
       schema: {
         tags: ['Builds'],
         summary:
