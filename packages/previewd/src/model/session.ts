@@ -1,29 +1,5 @@
 import type { FileChange } from './files.ts'
-import type { ToolError } from './worker.ts'
-
-/** What runs in a session: the project's own dev server, started as its authors would. */
-export type DevTask =
-  /** The project's Vite, with its own config; frameworks that are Vite plugins (TanStack Start, React Router, SvelteKit) too. */
-  | { kind: 'vite-dev'; root: string; env: Record<string, string> }
-  /** A dev command with a server of its own (Astro, Nuxt), told to listen on 127.0.0.1:{port} inside the sandbox. */
-  | { kind: 'command-dev'; command: string; cwd: string; env: Record<string, string>; port: number }
-
-/** What one batch of changes did to the pages that are open. */
-export interface DevUpdate {
-  revision: number
-  /** `none`: no open page uses what changed · `hmr`: one payload of hot updates · `reload` · `restart`: the dev server restarted in place. */
-  kind: 'none' | 'hmr' | 'reload' | 'restart'
-  /** Problems of transforming what changed, as the dev server told them. */
-  errors: ToolError[]
-}
-
-/** A dev server that listens in a worker. */
-export interface DevServer {
-  /** A unix socket on the host at which it speaks HTTP and WebSocket. */
-  readonly socket: string
-  /** Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. */
-  update(revision: number, changed: readonly FileChange[]): Promise<DevUpdate>
-}
+import type { DevUpdate } from './worker.ts'
 
 export type SessionState = 'off' | 'starting' | 'live' | 'error'
 

@@ -1,3 +1,5 @@
+import type { FileChange } from './files.ts'
+
 /**
  * The contract between the stages that need project code run (environment, build, session) and the sandbox that
  * runs it. A worker is one sandboxed process tree. Everything that comes out of it is hostile.
@@ -45,6 +47,8 @@ export interface WorkerSpec {
   role: 'project' | 'installer'
   /** A unix socket on the host that is reachable inside as http://127.0.0.1:{port}; the only network there is. */
   bridge?: { socket: string; port: number }
+  /** A unix socket to be made on the host, at which the server of `serve` is reached; removed with the worker. */
+  listen?: string
   signal?: AbortSignal
 }
 
@@ -102,6 +106,32 @@ export type TaskOutcome =
   /** The worker broke the protocol or a limit of it, or died; `detail` is one sentence. */
   | { kind: 'violation'; detail: string }
 
+/** What runs in a session: the project's own dev server, started as its authors would. */
+export type DevTask =
+  /** The project's Vite, with its own config; frameworks that are Vite plugins (TanStack Start, React Router, SvelteKit) too. */
+  | { kind: 'vite-dev'; root: string; env: Record<string, string> }
+  /** A dev command with a server of its own (Astro, Nuxt), told to listen on 127.0.0.1:{port} inside the sandbox. */
+  | { kind: 'command-dev'; command: string; cwd: string; env: Record<string, string>; port: number }
+
+/** What one batch of changes did to the pages that are open. */
+export interface DevUpdate {
+  revision: number
+  /** `none`: no open page uses what changed · `hmr`: one payload of hot updates · `reload` · `restart`: the dev server restarted in place. */
+  kind: 'none' | 'hmr' | 'reload' | 'restart'
+  /** Problems of transforming what changed, as the dev server told them. */
+  errors: ToolError[]
+}
+
+/** A dev server that listens in a worker. */
+export interface DevServer {
+  /** A unix socket on the host at which it speaks HTTP and WebSocket. */
+  readonly socket: string
+  /** Resolves when it is no more, with the reason. */
+  readonly ended: Promise<TaskOutcome>
+  /** Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. */
+  update(revision: number, changed: readonly FileChange[]): Promise<DevUpdate>
+}
+
 export interface LogLine {
   stream: 'stdout' | 'stderr'
   /** One line without its newline, at most 8 kB. */
@@ -128,6 +158,13 @@ export interface Worker extends AsyncDisposable {
    * Rejects with a WorkerError when the limits are passed or the worker broke the protocol.
    */
   collect(directory: string, limits: OutputLimits): AsyncIterable<OutputEntry>
+  /**
+   * Starts a dev server that listens; at most one for each worker, which must have been started with `listen`.
+   * Resolves when it answers or has ended before it did.
+   */
+  serve(task: DevTask, revision: number, onLog?: (line: LogLine) => void): Promise<DevServer | TaskOutcome>
+  /** Memory that all its processes hold now, in bytes; 0 where that is not known. */
+  memoryBytes(): Promise<number>
   /** Ends every process of the worker and frees its slot; resolves when none is left. */
   stop(): Promise<void>
 }

@@ -57,6 +57,8 @@ function groupOf(directories: string[], memory: string): Cgroup {
   return {
     joinFiles: directories.map((directory) => join(directory, 'cgroup.procs')),
     oomKills: () => readKeyedCount(join(memory, 'memory.oom_control'), 'oom_kill'),
+    memoryBytes: async () =>
+      Number(await readFile(join(memory, 'memory.usage_in_bytes'), 'utf8').catch(() => '0')),
     peakMemoryBytes: async () =>
       Number(await readFile(join(memory, 'memory.max_usage_in_bytes'), 'utf8').catch(() => '0')),
     destroy: async (timeoutMs) => {

@@ -115,6 +115,8 @@ function groupAt(directory: string): Cgroup {
   return {
     joinFiles: [join(directory, 'cgroup.procs')],
     oomKills: () => readKeyedCount(join(directory, 'memory.events'), 'oom_kill'),
+    memoryBytes: async () =>
+      Number(await readFile(join(directory, 'memory.current'), 'utf8').catch(() => '0')),
     peakMemoryBytes: async () =>
       Number(await readFile(join(directory, 'memory.peak'), 'utf8').catch(() => '0')),
     destroy: async (timeoutMs) => {

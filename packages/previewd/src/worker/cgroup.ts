@@ -11,6 +11,7 @@ export interface Cgroup {
   readonly joinFiles: readonly string[]
   /** Times that the kernel killed for memory. */
   oomKills(): Promise<number>
+  memoryBytes(): Promise<number>
   peakMemoryBytes(): Promise<number>
   /** Ends all members and removes the group; false when some could not be ended within the time. */
   destroy(timeoutMs: number): Promise<boolean>

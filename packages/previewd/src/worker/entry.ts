@@ -1,7 +1,9 @@
 import { startBridge } from './entry-bridge.ts'
 import { EntryChannel } from './entry-channel.ts'
 import { Collector } from './entry-collect.ts'
+import { Programs } from './entry-programs.ts'
 import { PutReceiver } from './entry-put.ts'
+import { DevServerRunner } from './entry-serve.ts'
 import { TaskRunner } from './entry-task.ts'
 import { type ChildSettings, type HostMessage, PROTOCOL_VERSION } from './protocol.ts'
 
@@ -10,6 +12,7 @@ const channel = new EntryChannel()
 const input = new PutReceiver()
 const collector = new Collector(channel)
 let tasks: TaskRunner | undefined
+let devServer: DevServerRunner | undefined
 
 channel.listen(receive, (bytes) => input.write(bytes))
 
@@ -18,6 +21,8 @@ function receive(message: HostMessage): void {
   else if (message.type === 'put') input.begin(message.entries)
   else if (message.type === 'put-end') endInput(message.id)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
+  else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
+  else if (message.type === 'change') devServer?.change(message.id, message.revision, message.changed)
   else if (message.type === 'collect') void collector.run(message.id, message.directory)
   else collector.cancel(message.id)
 }
@@ -29,7 +34,9 @@ function endInput(id: number): void {
 
 async function start(version: number, settings: ChildSettings): Promise<void> {
   if (version !== PROTOCOL_VERSION) throw new Error(`protocol version ${version}`)
-  tasks = new TaskRunner(channel, settings)
+  const programs = new Programs(channel, settings)
+  tasks = new TaskRunner(channel, programs)
+  devServer = new DevServerRunner(channel, programs)
   if (settings.bridge) await startBridge(settings.bridge.socket, settings.bridge.port)
   channel.send({ type: 'ready', version: PROTOCOL_VERSION })
 }

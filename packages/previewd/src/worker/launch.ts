@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
+import type { Stream } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BwrapFeatures } from './bwrap.ts'
 import { killQuietly } from './cgroup.ts'
@@ -25,6 +26,8 @@ export interface LaunchSpec {
   bwrapArguments: readonly string[]
   /** The first program inside, which must not tell a secret: it can be read there. */
   command: readonly string[]
+  /** A listening socket for the child, at LISTENING_FD. */
+  listening: Server | undefined
   /** Largest file that it may write, in bytes. */
   fileBytes: number
 }
@@ -40,6 +43,11 @@ const SECCOMP_FD = 5
 const OPEN_FILES = 4096
 /** Writes its own id into each file before `--`, then becomes the command after it. */
 const JOIN_SCRIPT = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 71; shift; done; shift; exec "$@"'
+
+/** A server's handle can be handed down like that of a stream, which the types do not know. */
+function listeningHandle(server: Server | undefined): 'ignore' | Stream {
+  return server === undefined ? 'ignore' : (server as unknown as Stream)
+}
 
 /**
  * Starts the chain sh (joins the cgroups) -> setpriv -> prlimit -> bwrap. Each replaces the one before, so the id of
@@ -60,7 +68,11 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
         ...[tools.bwrap.path, '--args', String(ARGUMENTS_FD), '--seccomp', String(SECCOMP_FD)],
         ...['--', ...spec.command],
       ],
-      { env: {}, cwd: '/', stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd] },
+      {
+        env: {},
+        cwd: '/',
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd, listeningHandle(spec.listening)],
+      },
     )
     // No id: out of descriptors or processes. Then there may be no streams either.
     if (chain.pid === undefined) throw await once(chain, 'error').then(([error]) => error)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { chmod, chown, stat } from 'node:fs/promises'
+import { chmod, chown, rm, stat } from 'node:fs/promises'
 import type { WorkerSpec } from '../model/worker.ts'
+import { bindSocket } from './bind-socket.ts'
 import { BRIDGE_SOCKET, bwrapArguments } from './bwrap.ts'
 import type { Machinery } from './detect.ts'
 import { launch } from './launch.ts'
@@ -9,7 +10,7 @@ import { Runner } from './runner.ts'
 import { FIRST_WORKER_UID, INSTALLER_UID } from './slots.ts'
 
 /** What a worker is made of; its time and its signal come when it is used. */
-export type LaunchedSpec = Pick<WorkerSpec, 'limits' | 'binds' | 'role' | 'bridge'>
+export type LaunchedSpec = Pick<WorkerSpec, 'limits' | 'binds' | 'role' | 'bridge' | 'listen'>
 
 export interface LaunchEvents {
   release: (clean: boolean) => void
@@ -19,6 +20,8 @@ export interface LaunchEvents {
 const MIB = 1024 * 1024
 /** Share of a worker's memory that the heap of its Node may have; the rest is for native code and files. */
 const HEAP_SHARE = 0.75
+/** Sessions are many and live long: they give up some speed of allocation for half the memory. */
+const SMALL_HEAP = ['--max-semi-space-size=1', '--optimize-for-size']
 const COMMAND = ['/usr/bin/node', '/previewd/worker/entry.js']
 
 /** Launches one worker under the user of a slot, in a control group of its own where there are any. */
@@ -34,6 +37,7 @@ export async function launchRunner(
   const ownUid = spec.role === 'installer' ? INSTALLER_UID : FIRST_WORKER_UID + slot
   const uid = machinery.ownUids ? ownUid : undefined
   await prepareBinds(spec, uid)
+  const listening = spec.listen === undefined ? undefined : await bindSocket(spec.listen)
   const cgroup = await cgroups?.create(`${spec.role}-${slot}-${randomBytes(4).toString('hex')}`, limits)
   try {
     const launched = await launch({
@@ -43,6 +47,7 @@ export async function launchRunner(
       seccompFile,
       fileBytes: Math.max(limits.appBytes, limits.tmpBytes),
       command: COMMAND,
+      listening,
       bwrapArguments: bwrapArguments(tools.bwrap, {
         runtimeTree,
         binds,
@@ -51,19 +56,24 @@ export async function launchRunner(
         tmpBytes: limits.tmpBytes,
       }),
     })
-    return new Runner({ ...launched, cgroup, limits, settings: settingsOf(spec), ...events })
+    const { listen: socket } = spec
+    return new Runner({ ...launched, cgroup, limits, settings: settingsOf(spec), socket, ...events })
   } catch (error) {
     await cgroup?.destroy(1_000)
+    if (spec.listen) await rm(spec.listen, { force: true })
     throw error
+  } finally {
+    // The child has it now.
+    listening?.close()
   }
 }
 
-function settingsOf({ limits, role, bridge }: LaunchedSpec): ChildSettings {
+function settingsOf({ limits, role, bridge, listen }: LaunchedSpec): ChildSettings {
   const heapMib = Math.floor((limits.memoryBytes * HEAP_SHARE) / MIB)
   return {
     logBytes: limits.logBytes,
-    prepareVite: role === 'project',
-    nodeFlags: [`--max-old-space-size=${heapMib}`],
+    prepare: role === 'installer' ? 'none' : listen ? 'dev' : 'build',
+    nodeFlags: [`--max-old-space-size=${heapMib}`, ...(listen ? SMALL_HEAP : [])],
     ...(bridge ? { bridge: { socket: BRIDGE_SOCKET, port: bridge.port } } : {}),
   }
 }

@@ -1,6 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import {
+  type DevServer,
+  type DevTask,
   type InputEntry,
   type LogLine,
   type OutputEntry,
@@ -18,7 +21,8 @@ import { sendEntries } from './input.ts'
 import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
 import { type ChildSettings, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
-import { RunningTasks, type TaskEnd, toRequest } from './tasks.ts'
+import { RemoteDevServer } from './remote-dev-server.ts'
+import { RunningTasks, type TaskEnd, toRequest, toServeRequest } from './tasks.ts'
 
 /** Why a worker is no more. */
 export type Ending =
@@ -33,6 +37,8 @@ export interface RunnerParts {
   cgroup: Cgroup | undefined
   limits: WorkerLimits
   settings: ChildSettings
+  /** At which its dev server is reached. */
+  socket: string | undefined
   /** Frees what the worker held; called once, when no process is left (or, with false, when that failed). */
   release: (clean: boolean) => void
   /** What went wrong while the worker was ended. */
@@ -62,6 +68,7 @@ export class Runner implements Worker {
   readonly #tasks: RunningTasks
   readonly #puts = new Map<number, (failure: WorkerError | undefined) => void>()
   #output: { receiver: OutputReceiver; ended: () => void } | undefined
+  #devServer: RemoteDevServer | undefined
   #ending: Ending | undefined
   #nextId = 1
   #isReady = false
@@ -125,6 +132,25 @@ export class Runner implements Worker {
     return await outcome
   }
 
+  async serve(
+    task: DevTask,
+    revision: number,
+    onLog: (line: LogLine) => void = () => undefined,
+  ): Promise<DevServer | TaskOutcome> {
+    if (this.#ending) return this.#outcomeOfEnding()
+    const { socket } = this.#parts
+    if (socket === undefined || this.#devServer) throw new Error('this worker has no socket to serve at')
+    const id = this.#nextId++
+    const ended = this.#tasks.begin(id, onLog)
+    this.#devServer = new RemoteDevServer({ id, socket, ended, channel: this.#channel })
+    await this.#channel.send({ type: 'serve', id, task: toServeRequest(task, revision) })
+    return await Promise.race([this.#devServer.serving, ended])
+  }
+
+  async memoryBytes(): Promise<number> {
+    return (await this.#parts.cgroup?.memoryBytes()) ?? 0
+  }
+
   async *collect(directory: string, limits: OutputLimits): AsyncGenerator<OutputEntry> {
     const earlier = this.#collectQueue
     const { promise, resolve } = Promise.withResolvers<void>()
@@ -186,6 +212,9 @@ export class Runner implements Worker {
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
       this.#receivePutDone(message)
+    } else if (message.type === 'serving' || message.type === 'changed') {
+      if (!this.#devServer) throw new ProtocolError('words of no dev server')
+      this.#devServer.receive(message)
     } else if (message.type === 'entry' || message.type === 'collect-end') {
       this.#receiveOfOutput(message)
     } else {
@@ -261,11 +290,13 @@ export class Runner implements Worker {
       this.#parts.onTrouble(cause)
       return false
     })
+    if (this.#parts.socket) await rm(this.#parts.socket, { force: true })
     this.#parts.release(clean)
     this.#tasks.finishAll(this.#outcomeOfEnding())
     const error = this.#endedError()
     for (const settle of this.#puts.values()) settle(error)
     this.#puts.clear()
+    this.#devServer?.end(error)
     this.#output?.receiver.push({ failure: error })
     this.#output?.ended()
     this.#output = undefined

@@ -42,10 +42,16 @@ export class SpareWorker {
 }
 
 /** With the space of /app rounded up, unless it is small. Time and signal are no part of it: they begin with the use. */
-export function commonSpec({ limits, binds, role, bridge }: WorkerSpec): LaunchedSpec {
+export function commonSpec({ limits, binds, role, bridge, listen }: WorkerSpec): LaunchedSpec {
   const rounded = Math.ceil(limits.appBytes / APP_STEP_BYTES) * APP_STEP_BYTES
   const appBytes = limits.appBytes < APP_STEP_BYTES ? limits.appBytes : rounded
-  return { limits: { ...limits, appBytes }, binds, role, ...(bridge ? { bridge } : {}) }
+  return {
+    limits: { ...limits, appBytes },
+    binds,
+    role,
+    ...(bridge ? { bridge } : {}),
+    ...(listen ? { listen } : {}),
+  }
 }
 
 function keyOf({ limits: { wallMs: _, ...limits }, ...rest }: LaunchedSpec): string {

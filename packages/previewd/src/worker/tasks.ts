@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
-import type { LogLine, Task, TaskOutcome } from '../model/worker.ts'
+import type { DevTask, LogLine, Task, TaskOutcome } from '../model/worker.ts'
 import type { CheckedMessage } from './child-message.ts'
-import { ProtocolError, type TaskRequest } from './protocol.ts'
+import { ProtocolError, type ServeRequest, type TaskRequest } from './protocol.ts'
 
 type TaskMessage = Extract<CheckedMessage, { type: 'log' | 'log-cut' | 'task-end' }>
 export type TaskEnd = Extract<CheckedMessage, { type: 'task-end' }>
@@ -15,6 +15,8 @@ interface RunningTask {
 
 /** The child stops at the limit by itself; one that does not is cut off a little above it. */
 const LOG_SLACK_BYTES = 256 * 1024
+/** Its own default; nothing else listens inside. */
+const VITE_PORT = 5173
 
 /** The tasks that run in one worker, and what they may say. */
 export class RunningTasks {
@@ -72,6 +74,13 @@ export function toRequest(task: Task): TaskRequest {
   const cwd = inApp(task.cwd)
   if (task.kind === 'exec') return { kind: 'exec', file: task.file, args: task.args, cwd, env: task.env }
   return { kind: 'exec', file: '/bin/sh', args: ['-c', task.command], cwd, env: task.env }
+}
+
+export function toServeRequest(task: DevTask, revision: number): ServeRequest {
+  const { env } = task
+  if (task.kind === 'vite-dev')
+    return { kind: 'vite-dev', cwd: inApp(task.root), port: VITE_PORT, env, revision }
+  return { kind: 'command-dev', cwd: inApp(task.cwd), port: task.port, env, command: task.command }
 }
 
 /** Folders of tasks are relative to /app, or absolute inside the sandbox. */

@@ -25,7 +25,8 @@ function hostile(source: string): Runner {
     channel: chain.stdio[3] as unknown as Socket,
     cgroup: undefined,
     limits: LIMITS,
-    settings: { logBytes: LIMITS.logBytes, prepareVite: false, nodeFlags: [] },
+    settings: { logBytes: LIMITS.logBytes, prepare: 'none', nodeFlags: [] },
+    socket: undefined,
     release: () => undefined,
     onTrouble: () => undefined,
   })

@@ -1,23 +1,22 @@
-import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { InputEntry, Worker } from '../../src/model/worker.ts'
+import { reachableModules } from './reachable-modules.ts'
 import { collected, file, openSandbox, type Ran, run, type TestSandbox } from './sandbox.ts'
 
-/** The node_modules folder that this repository's own Vite is in. */
-const MODULES = dirname(dirname(createRequire(import.meta.url).resolve('vite/package.json')))
-
+let modules: Awaited<ReturnType<typeof reachableModules>>
 let sandbox: TestSandbox
 beforeAll(async () => {
+  modules = await reachableModules('vite')
   sandbox = await openSandbox()
-}, 30_000)
+})
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]()
+  await modules[Symbol.asyncDispose]()
 })
 
 async function startApp(files: Record<string, string>, root = '', wallMs = 30_000): Promise<Worker> {
   const worker = await sandbox.start({
-    binds: [{ source: MODULES, target: '/store/node_modules' }],
+    binds: [{ source: modules.path, target: '/store/node_modules' }],
     limits: { wallMs },
   })
   const inRoot = (path: string) => (root === '' ? path : `${root}/${path}`)
