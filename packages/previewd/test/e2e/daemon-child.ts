@@ -49,17 +49,19 @@ function inherited(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PREVIEWD_')))
 }
 
-async function addressOf(child: ChildProcess): Promise<string> {
-  if (child.stdout === null || child.stderr === null) throw new Error('The daemon has no output')
-  let errors = ''
-  child.stderr.on('data', (chunk: Buffer) => {
-    errors = (errors + chunk.toString()).slice(-4_000)
+function addressOf({ stdout, stderr }: ChildProcess): Promise<string> {
+  if (stdout === null || stderr === null) throw new Error('The daemon has no output')
+  let said = ''
+  stderr.on('data', (chunk: Buffer) => {
+    said = (said + chunk.toString()).slice(-4_000)
   })
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (line.startsWith('{"url":')) {
-      child.stdout.resume()
-      return (JSON.parse(line) as { url: string }).url
-    }
-  }
-  throw new Error(`The daemon ended before it listened: ${errors}`)
+  return new Promise((resolve, reject) => {
+    // Read to the end: a pipe that nobody reads stops who writes to it.
+    const lines = createInterface({ input: stdout })
+    lines.on('line', (line) => {
+      if (line.startsWith('{"url":')) resolve((JSON.parse(line) as { url: string }).url)
+      else if (process.env.PREVIEWD_E2E_LOG !== undefined) console.error(line)
+    })
+    lines.on('close', () => reject(new Error(`The daemon ended before it listened: ${said}`)))
+  })
 }
