@@ -15,8 +15,11 @@ import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
 import type { RunJournal } from './run-journal.ts'
 
-/** Syncs that may wait for the disk at once: each takes a thread of the pool that reads need as well. */
-const COMMITS_AT_ONCE = 2
+/** Commits that may wait for the disk at once: each takes a thread of the pool that reads need as well. */
+const SMALL_COMMITS_AT_ONCE = 2
+const LARGE_COMMITS_AT_ONCE = 1
+/** Commits with more content than this wait for one another, so that edits do not wait for uploads. */
+const LARGE_BYTES = 4 * 1024 * 1024
 const COMMITS_WAITING = 1000
 /** A pack is copied without its garbage when that is more than what is alive, and more than this. */
 const GARBAGE_BYTES = 1024 * 1024
@@ -40,7 +43,8 @@ export interface ProjectFilesParts {
  */
 export class ProjectFiles implements Files {
   readonly #parts: ProjectFilesParts
-  readonly #commits = new PQueue({ concurrency: COMMITS_AT_ONCE })
+  readonly #small = new PQueue({ concurrency: SMALL_COMMITS_AT_ONCE })
+  readonly #large = new PQueue({ concurrency: LARGE_COMMITS_AT_ONCE })
   #closing = false
   /** Projects whose pack was replaced while the new name could not be made durable. */
   readonly #unnamed = new Set<string>()
@@ -51,10 +55,12 @@ export class ProjectFiles implements Files {
 
   async apply(project: string, batch: ChangeBatch): Promise<AppliedChanges> {
     checkProjectId(project)
-    if (this.#closing)
+    if (this.#closing) {
       throw new PreviewdError('SHUTTING_DOWN', 'The server is being stopped; nothing was applied.')
-    if (this.#commits.size >= COMMITS_WAITING)
+    }
+    if (this.#small.size + this.#large.size >= COMMITS_WAITING) {
       throw new PreviewdError('OVERLOADED', 'Too many batches are waiting.')
+    }
     const sent = toAdditions(batch, this.#parts.limits)
     const applied = await this.#parts.queue.run(project, () =>
       withStorageErrors(() => this.#applyInTurn(project, sent, batch)),
@@ -102,7 +108,9 @@ export class ProjectFiles implements Files {
       const plan = planChanges(pack?.index ?? new Map(), sent, batch, this.#parts.limits)
       const { changed, unchanged } = plan
       if (changed.length === 0) return { revision, changed, unchanged }
-      await this.#commits.add(() => this.#commit(project, pack, revision + 1, plan))
+      const sizeBytes = plan.additions.reduce((sum, { size }) => sum + size, 0)
+      const turn = sizeBytes > LARGE_BYTES ? this.#large : this.#small
+      await turn.add(() => this.#commit(project, pack, revision + 1, plan))
       return { revision: revision + 1, changed, unchanged }
     } finally {
       await pack?.release()
@@ -222,9 +230,10 @@ export class ProjectFiles implements Files {
     const pack = this.#parts.packs.get(project)
     if (pack === undefined || pack.sizeBytes < 2 * GARBAGE_BYTES || !isWorthCompacting(pack, 1)) return
     const { queue, onError } = this.#parts
-    if (queue.count(project) > 1) return
+    // Where others want the disk now, the next batch asks again.
+    if (queue.count(project) > 1 || this.#large.pending > 0) return
     queue
-      .run(project, () => this.#compact(project))
+      .run(project, async () => this.#large.add(() => this.#compact(project)))
       .catch((error: unknown) => onError(error, `The files of project ${project} could not be compacted.`))
   }
 
