@@ -115,7 +115,7 @@ async function compose(
   await rm(tmpDir, { recursive: true, force: true })
   await mkdir(tmpDir, { mode: 0o700 })
   await deletion.finish()
-  const recovery = await recoverAfterCrash(paths, table, database)
+  const recovery = await recoverAfterCrash(paths, table, database, onError)
   if (recovery) logger?.info({ ...recovery }, 'The last server did not close its store; it was checked.')
 
   const journal = await RunJournal.begin(dataDir)
@@ -158,11 +158,12 @@ async function recoverAfterCrash(
   paths: ProjectPaths,
   table: ProjectTable,
   database: DatabaseSync,
+  onError: (error: unknown, what: string) => void,
 ): Promise<Recovery | undefined> {
   const written = await RunJournal.left(paths.dataDir)
   const unindexed = !isIndexed(database)
   if (written === undefined && !unindexed) return undefined
-  const recovery = await recoverProjects(paths, table, { written: written ?? [], unindexed })
+  const recovery = await recoverProjects(paths, table, { written: written ?? [], unindexed }, onError)
   markIndexed(database)
   return written === undefined && recovery.projects.length === 0 ? undefined : recovery
 }

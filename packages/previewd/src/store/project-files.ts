@@ -8,6 +8,7 @@ import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from '../model/f
 import { checkProjectId } from '../model/project-id.ts'
 import { withStorageErrors } from '../model/storage-error.ts'
 import type { Files } from '../model/store.ts'
+import { openPack } from './open-pack.ts'
 import type { OpenPacks } from './open-packs.ts'
 import { PackSnapshot } from './pack-snapshot.ts'
 import { type ChangePlan, type FileLimits, planChanges, toAdditions } from './plan-changes.ts'
@@ -96,8 +97,8 @@ export class ProjectFiles implements Files {
   ): Promise<AppliedChanges> {
     const { table } = this.#parts
     const pack = await this.#openInTurn(project)
-    const revision = currentRevision(pack, table.packRow(project)?.revision)
     try {
+      const revision = currentRevision(pack, table.packRow(project)?.revision)
       if (batch.baseRevision !== undefined && batch.baseRevision !== revision) {
         throw new PreviewdError(
           'REVISION_CONFLICT',
@@ -214,11 +215,8 @@ export class ProjectFiles implements Files {
     if (open) return open.retain()
     if (table.isBuried(project)) await sweep(project)
     const row = table.packRow(project)
-    const pack = await openPack(paths, project, row?.packBytes)
-    if (pack === undefined) {
-      if (row && row.revision > 0) this.#parts.onError(undefined, `The files of project ${project} are gone.`)
-      return undefined
-    }
+    const pack = await openPack(paths, project, row, this.#parts.onError)
+    if (pack === undefined) return undefined
     if (pack.sequence !== row?.revision || pack.sizeBytes !== row.packBytes) {
       table.setPackRow(project, { revision: pack.sequence, packBytes: pack.sizeBytes })
     }
@@ -265,15 +263,6 @@ export class ProjectFiles implements Files {
 async function allOf(promises: Promise<void>[]): Promise<void> {
   for (const result of await Promise.allSettled(promises))
     if (result.status === 'rejected') throw result.reason
-}
-
-/** Opens a pack to be written; everything that counts in it is durable then. */
-export function openPack(
-  paths: ProjectPaths,
-  project: string,
-  knownBytes: number | undefined,
-): Promise<PackFile | undefined> {
-  return PackFile.open(paths.pack(project), { repair: true, ...(knownBytes ? { knownBytes } : {}) })
 }
 
 /** Numbers only grow, also where the pack was lost. */

@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { isProjectId } from '../model/project-id.ts'
-import { openPack } from './project-files.ts'
+import { openPack } from './open-pack.ts'
 import type { ProjectPaths } from './project-paths.ts'
 import type { ProjectTable } from './project-table.ts'
 
@@ -19,6 +19,7 @@ export async function recoverProjects(
   paths: ProjectPaths,
   table: ProjectTable,
   left: { written: string[]; unindexed: boolean },
+  onError: (error: unknown, what: string) => void,
 ): Promise<Recovery> {
   const found = left.unindexed ? await readdir(paths.projects) : []
   const projects = [...new Set([...left.written, ...found])].filter(isProjectId)
@@ -26,7 +27,7 @@ export async function recoverProjects(
   for (const project of projects) {
     if (table.isBuried(project)) continue
     const row = table.packRow(project)
-    const pack = await openPack(paths, project, row?.packBytes)
+    const pack = await openPack(paths, project, row, onError)
     if (pack === undefined) continue
     if (pack.sequence !== row?.revision || pack.sizeBytes !== row.packBytes) {
       table.setPackRow(project, { revision: pack.sequence, packBytes: pack.sizeBytes })

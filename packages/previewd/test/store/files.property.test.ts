@@ -142,6 +142,37 @@ test('a row that is behind its pack, ahead of it or gone is mended after a crash
   }
 })
 
+test('files that a disk made unreadable are put aside, and the newest whole revision is served', async () => {
+  const dataDir = await makeDataDir()
+  const folder = join(dataDir, 'projects/demo')
+  const errors: string[] = []
+  const logger = { info: () => undefined, error: (_: object, message: string) => errors.push(message) }
+  const store = await openTestStore(dataDir, { mirror: false, logger })
+  for (const text of ['one', 'two']) {
+    await store.files.apply('demo', { files: [{ path: 'a', content: Buffer.from(text) }], deleted: [] })
+  }
+  await store.close()
+  const bytes = await readFile(join(folder, 'files.pack'))
+  bytes[bytes.length - 130] = (bytes[bytes.length - 130] ?? 0) ^ 1
+  await writeFile(join(folder, 'files.pack'), bytes)
+
+  const damaged = await openTestStore(dataDir, { mirror: false, logger })
+  expect(await readAll(damaged, 'demo')).toEqual({ a: 'one' })
+  expect((await readFile(join(folder, 'files.pack.damaged'))).equals(bytes)).toBe(true)
+  expect(errors).toEqual([expect.stringContaining('newest files of project demo cannot be read')])
+  await damaged.close()
+
+  await writeFile(join(folder, 'files.pack'), 'no pack')
+  const lost = await openTestStore(dataDir, { mirror: false, logger })
+  expect((await lost.files.manifest('demo')).files.size).toBe(0)
+  expect(await readFile(join(folder, 'files.pack.damaged'), 'utf8')).toBe('no pack')
+  const applied = await lost.files.apply('demo', {
+    files: [{ path: 'b', content: Buffer.from('') }],
+    deleted: [],
+  })
+  expect(applied.revision).toBe(2)
+})
+
 test('projects are found again when the database is gone', async () => {
   const dataDir = await makeDataDir()
   const store = await openTestStore(dataDir)

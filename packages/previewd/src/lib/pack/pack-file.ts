@@ -17,6 +17,23 @@ export interface Addition {
   content: Buffer | { file: string; offset: number }
 }
 
+/** A pack was opened that is known to have held newer commits than can be read from it; nothing was mended. */
+export class PackDamaged extends Error {
+  constructor(path: string, found: number, known: number) {
+    super(`The pack ${path} has commit ${found}; commit ${known} cannot be read.`)
+    this.name = 'PackDamaged'
+  }
+}
+
+export interface OpenOptions {
+  /** Where a commit was known to end: nothing before it is checked again, so that opening costs two reads. */
+  knownBytes?: number
+  /** Makes commits after `knownBytes` durable and cuts a torn tail off. */
+  repair?: boolean
+  /** Rejects with PackDamaged where the last commit has a lower number. */
+  atLeast?: number
+}
+
 export interface ByteRange {
   start: number
   end: number
@@ -53,16 +70,8 @@ export class PackFile {
     return new PackFile(file, id, emptyCommit())
   }
 
-  /**
-   * Opens a pack at its last commit. `knownBytes` is where a commit was known to end: nothing before it is checked
-   * again, so that opening costs two reads. Undefined where there is no file, or no commit in it.
-   *
-   * With `repair`, commits after `knownBytes` are made durable and a torn tail is cut off.
-   */
-  static async open(
-    path: string,
-    options: { knownBytes?: number; repair?: boolean } = {},
-  ): Promise<PackFile | undefined> {
+  /** Opens a pack at its last commit. Undefined where there is no file, or no commit in it. */
+  static async open(path: string, options: OpenOptions = {}): Promise<PackFile | undefined> {
     const file = await openExisting(path, options.repair ? 'r+' : 'r')
     if (file === undefined) return undefined
     try {
@@ -72,6 +81,9 @@ export class PackFile {
       if (id === undefined || commit === undefined) {
         await file.close()
         return undefined
+      }
+      if (commit.sequence < (options.atLeast ?? 0)) {
+        throw new PackDamaged(path, commit.sequence, options.atLeast ?? 0)
       }
       if (options.repair && (commit.end !== size || commit.end !== options.knownBytes)) {
         await file.truncate(commit.end)
