@@ -132,6 +132,9 @@ describe('sandboxed mode', () => {
     tab = await context.newPage()
     problems = []
     tab.on('pageerror', (error) => problems.push(error.message))
+    tab.on('console', (message) => {
+      if (message.text().includes('Unsafe attempt')) problems.push(message.text())
+    })
     tab.on('response', (answer) => {
       if (answer.status() >= 400 && !answer.url().endsWith('favicon.ico'))
         problems.push(`${answer.status()} ${answer.url()}`)

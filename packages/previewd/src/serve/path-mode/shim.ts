@@ -87,7 +87,7 @@ if(settings.storage){
     sprites.get(file).then(url=>nativeSet.call(use,'href',url+'#'+id),()=>{})
     return true
   }
-  const mend=root=>{for(const use of root.querySelectorAll?.('use')??[])mendUse(use,use.getAttribute('href')??use.getAttribute('xlink:href'))}
+  const mend=root=>{for(const use of root.querySelectorAll?.('use')??[])mendUse(use,use.getAttribute('data-sprite')??use.getAttribute('href')??use.getAttribute('xlink:href'))}
   const observe=root=>new MutationObserver(changes=>{for(const change of changes)for(const node of change.addedNodes){mend(node);if(node instanceof SVGUseElement)mend(node.parentNode??node)}}).observe(root,{childList:true,subtree:true})
   observe(document)
   const attach=Element.prototype.attachShadow
@@ -105,9 +105,14 @@ for(const [type,name] of [['HTMLImageElement','src'],['HTMLImageElement','srcset
   const proto=window[type]?.prototype,found=proto&&Object.getOwnPropertyDescriptor(proto,name)
   if(found?.set)Object.defineProperty(proto,name,{...found,set(value){found.set.call(this,name==='srcset'?belowAll(value):below(value))}})
 }
-const belowIn=html=>(html===null?'':String(html)).replace(/(\\s(?:src|poster)\\s*=\\s*["']?)(\\/(?!\\/)[^"'\\s>]*)/gi,(all,attribute,url)=>attribute+below(url))
-const inner=Object.getOwnPropertyDescriptor(Element.prototype,'innerHTML')
-Object.defineProperty(Element.prototype,'innerHTML',{...inner,set(html){inner.set.call(this,belowIn(html))}})
+const belowIn=html=>{
+  const text=(html===null?'':String(html)).replace(/(\\s(?:src|poster)\\s*=\\s*["']?)(\\/(?!\\/)[^"'\\s>]*)/gi,(all,attribute,url)=>attribute+below(url))
+  return mendUse?text.replace(/(<use\\s[^>]*?)(?:xlink:)?href(\\s*=\\s*["']?[^"'#\\s>])/gi,'$1data-sprite$2'):text
+}
+for(const {prototype} of [Element,ShadowRoot]){
+  const inner=Object.getOwnPropertyDescriptor(prototype,'innerHTML')
+  if(inner)Object.defineProperty(prototype,'innerHTML',{...inner,set(html){inner.set.call(this,belowIn(html))}})
+}
 const nativeInsert=Element.prototype.insertAdjacentHTML
 Element.prototype.insertAdjacentHTML=function(place,html){return nativeInsert.call(this,place,belowIn(html))}
 window.fetch=(input,init)=>nativeFetch(input instanceof Request?input:below(input),init)
