@@ -18,6 +18,9 @@ const port = Number(process.env.PREVIEWD_PORT ?? 4400)
 const name = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
 const url = `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 
+/** Aborted by the first signal. */
+const stopping = new AbortController()
+
 async function main() {
   await ensurePackages()
   const node = ensureNode()
@@ -32,10 +35,13 @@ async function main() {
   const server = startServer(node, prefix)
   await step('Starting the server', () => untilAnswering(server))
   await refuseBrokenSandbox()
-  await pushWelcome(node, server)
+  await pushWelcome(node)
 }
 
-/** A group of its own: a Ctrl-C reaches this script alone, which passes it on once. sudo needs the terminal's. */
+/**
+ * The server gets a process group of its own, so that a Ctrl-C reaches this script alone, which passes it on once: a
+ * second one would end the server at once. sudo needs the terminal's group, and gets a Ctrl-C from there.
+ */
 function startServer(node, prefix) {
   const environment = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
   const command = rootCommand(prefix, environment, [node, MAIN, 'serve'])
@@ -51,9 +57,12 @@ function startServer(node, prefix) {
     if (prefix.length > 0) spawnSync(prefix[0], ['-n', 'kill', '-s', signal.slice(3), String(server.pid)])
     else server.kill(signal)
   }
-  process.on('SIGINT', () => pass('SIGINT'))
-  process.on('SIGTERM', () => pass('SIGTERM'))
-  process.on('SIGHUP', () => pass('SIGTERM'))
+  const hasOwnCtrlC = prefix.length > 0 && process.stdin.isTTY
+  const stop = (signal) => {
+    stopping.abort()
+    if (signal !== 'SIGINT' || !hasOwnCtrlC) pass(signal)
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, stop)
   process.on('exit', () => pass('SIGTERM'))
   server.once('close', (code) => process.exit(code ?? 1))
   return server
@@ -77,11 +86,11 @@ async function refuseBrokenSandbox() {
   throw new SetupProblem(['The sandbox does not work here:', ...(sandbox?.problems ?? [detail])].join('\n'))
 }
 
-async function pushWelcome(node, server) {
+async function pushWelcome(node) {
   const since = Date.now()
   const push = [MAIN, 'push', 'examples/welcome', '--project', 'welcome', '--replace', '--wait', '--url', url]
   const code = await show(node, push, { stdio: ['ignore', 'ignore', 'inherit'] })
-  if (server.exitCode !== null || server.signalCode !== null) return
+  if (stopping.signal.aborted) return
   if (code === 0) console.error(`✓ The sample app is installed, built and served (${elapsed(since)})`)
   else
     console.error(
@@ -112,4 +121,7 @@ async function refuseTakenPort() {
   }
 }
 
-main().catch(fail)
+main().catch((error) => {
+  // What a stop interrupted is no failure; the script ends with the server.
+  if (!stopping.signal.aborted) fail(error)
+})
