@@ -40,9 +40,9 @@ describe('projects', () => {
     expect(store.projects.get('demo')).toMatchObject({ revision: 1, settings: { name: 'Demo' } })
   })
 
-  test('are listed in pages, newest activity first, also where many were active in the same millisecond', () => {
+  test('are listed in pages, newest activity first, also where many were active in the same millisecond', async () => {
     let nowMs = 1_000
-    const table = new ProjectTable(openDatabase(':memory:'), () => nowMs)
+    const table = new ProjectTable(openDatabase(join(await makeDataDir(), 'test.db')), () => nowMs)
     for (let i = 0; i < 50; i++) {
       nowMs += i % 10 === 0 ? 1 : 0
       table.put(`p${String(i).padStart(2, '0')}`, {})

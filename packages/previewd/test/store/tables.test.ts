@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Build, BuildState } from '../../src/model/build.ts'
 import { openDatabase } from '../../src/store/database.ts'
@@ -59,8 +60,8 @@ describe('builds', () => {
 })
 
 describe('keys', () => {
-  test('are shown once and verified by their hash', () => {
-    const database = openDatabase(':memory:')
+  test('are shown once and verified by their hash', async () => {
+    const database = openDatabase(join(await makeDataDir(), 'test.db'))
     let nowMs = Date.parse('2026-01-01T00:00:00Z')
     const keys = new KeyTable(database, () => nowMs)
     const { key, record } = keys.create('ci', { kind: 'project', project: 'demo' })
