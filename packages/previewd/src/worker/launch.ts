@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { open, readFile } from 'node:fs/promises'
 import type { Server, Socket } from 'node:net'
-import type { Stream } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { BwrapFeatures } from './bwrap.ts'
 import { killQuietly } from './cgroup.ts'
@@ -44,9 +43,9 @@ const OPEN_FILES = 4096
 /** Writes its own id into each file before `--`, then becomes the command after it. */
 const JOIN_SCRIPT = 'while [ "$1" != -- ]; do echo $$ > "$1" || exit 71; shift; done; shift; exec "$@"'
 
-/** A server's handle can be handed down like that of a stream, which the types do not know. */
-function listeningHandle(server: Server | undefined): 'ignore' | Stream {
-  return server === undefined ? 'ignore' : (server as unknown as Stream)
+/** Node has no public name for the descriptor of a server. */
+function descriptorOf(server: Server | undefined): 'ignore' | number {
+  return (server as unknown as { _handle: { fd: number } } | undefined)?._handle.fd ?? 'ignore'
 }
 
 /**
@@ -71,7 +70,7 @@ export async function launch(spec: LaunchSpec): Promise<Launched> {
       {
         env: {},
         cwd: '/',
-        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd, listeningHandle(spec.listening)],
+        stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', seccomp.fd, descriptorOf(spec.listening)],
       },
     )
     // No id: out of descriptors or processes. Then there may be no streams either.

@@ -20,8 +20,8 @@ export interface LaunchEvents {
 const MIB = 1024 * 1024
 /** Share of a worker's memory that the heap of its Node may have; the rest is for native code and files. */
 const HEAP_SHARE = 0.75
-/** Sessions are many and live long: they give up some speed of allocation for half the memory. */
-const SMALL_HEAP = ['--max-semi-space-size=1', '--optimize-for-size']
+/** Sessions are many and live long: a small young generation gives up some speed of allocation for memory. */
+const SMALL_HEAP = ['--max-semi-space-size=1']
 const COMMAND = ['/usr/bin/node', '/previewd/worker/entry.js']
 
 /** Launches one worker under the user of a slot, in a control group of its own where there are any. */

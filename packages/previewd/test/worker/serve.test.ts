@@ -1,0 +1,220 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { request } from 'node:http'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import type { DevServer, LogLine, Worker } from '../../src/model/worker.ts'
+import { reachableModules } from './reachable-modules.ts'
+import { file, openSandbox, type TestSandbox } from './sandbox.ts'
+
+let modules: Awaited<ReturnType<typeof reachableModules>>
+let sandbox: TestSandbox
+beforeAll(async () => {
+  modules = await reachableModules('vite')
+  sandbox = await openSandbox()
+})
+afterAll(async () => {
+  await sandbox[Symbol.asyncDispose]()
+  await modules[Symbol.asyncDispose]()
+})
+
+const MEMORY_BYTES = 1024 * 1024 * 1024
+const APP = {
+  'package.json': '{"type":"module"}',
+  'index.html': '<script type="module" src="/main.js"></script>',
+  'main.js':
+    'import { a } from "./a.ts"; import { b } from "./b.js"; console.log(a, b); import.meta.hot?.accept()',
+  'a.ts': 'export const a = "first a"',
+  'b.js': 'export const b = "first b"',
+}
+
+interface Served extends AsyncDisposable {
+  worker: Worker
+  server: DevServer
+  socket: string
+  lines: LogLine[]
+}
+
+async function serve(files: Record<string, string> = {}): Promise<Served> {
+  const socket = join(sandbox.folder, 'data/run', `${crypto.randomUUID()}.sock`)
+  const worker = await sandbox.start({
+    binds: [{ source: modules.path, target: '/store/node_modules' }],
+    limits: { memoryBytes: MEMORY_BYTES },
+    listen: socket,
+  })
+  await worker.put([
+    ...Object.entries({ ...APP, ...files }).map(([path, content]) => file(path, content)),
+    { kind: 'link', path: 'node_modules/vite', target: '/store/node_modules/vite' },
+  ])
+  const lines: LogLine[] = []
+  const server = await worker.serve({ kind: 'vite-dev', root: '', env: { VITE_NAME: 'given' } }, 1, (line) =>
+    lines.push(line),
+  )
+  if ('socket' in server) return { worker, server, socket, lines, [Symbol.asyncDispose]: () => worker.stop() }
+  await worker.stop()
+  throw new Error(`${JSON.stringify(server)} ${lines.map(({ text }) => text).join('\n')}`)
+}
+
+async function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
+  const asked = request({ socketPath, path, headers: { host: 'demo.example.org:4400' } }).end()
+  const [answer] = await once(asked, 'response')
+  return {
+    status: answer.statusCode,
+    text: (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join(''),
+  }
+}
+
+/** Loads the modules as a page would, then follows what the page would be told. */
+async function openPage({
+  socket,
+}: Served): Promise<{ next: () => Promise<Record<string, unknown>>; close: () => void }> {
+  for (const path of ['/', '/main.js', '/a.ts', '/b.js']) await get(socket, path)
+  const client = await get(socket, '/@vite/client')
+  const token = /wsToken = "([^"]+)"/.exec(client.text)?.[1]
+  const page = new WebSocket(`ws+unix://${socket}:/?token=${token}`, 'vite-hmr', {
+    headers: { host: 'demo.example.org:4400' },
+  })
+  const told: Record<string, unknown>[] = []
+  let wake: () => void = () => undefined
+  page.on('message', (text) => {
+    told.push(JSON.parse(String(text)))
+    wake()
+  })
+  const next = async () => {
+    while (told.length === 0) await new Promise<void>((resolve) => (wake = resolve))
+    return told.shift() as Record<string, unknown>
+  }
+  expect(await next()).toEqual({ type: 'connected' })
+  return { next, close: () => page.terminate() }
+}
+
+const revisionEvent = (revision: number, kind: string) => ({
+  type: 'custom',
+  event: 'previewd:revision',
+  data: { revision, kind },
+})
+
+describe('a dev server in a worker', () => {
+  it('answers at the socket of the host, under any Host', async () => {
+    await using served = await serve({ 'main.js': 'console.log(import.meta.env.VITE_NAME)' })
+    expect((await get(served.socket, '/')).text).toContain('/@vite/client')
+    expect((await get(served.socket, '/main.js')).text).toContain('given')
+  })
+
+  it('tells open pages of a batch once, whatever its size, and then of the revision', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'export const a = 2'), file('b.js', 'export const b = 2')])
+    const update = await served.server.update(7, [
+      { path: 'a.ts', kind: 'modified' },
+      { path: 'b.js', kind: 'modified' },
+    ])
+    expect(update).toEqual({ revision: 7, kind: 'hmr', errors: [] })
+    expect(await page.next()).toMatchObject({ type: 'update', updates: [{ path: '/main.js' }] })
+    expect(await page.next()).toEqual(revisionEvent(7, 'hmr'))
+    expect((await get(served.socket, '/a.ts')).text).toContain('a = 2')
+    page.close()
+  })
+
+  it('sends nothing but the revision where no page uses what changed', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    await served.worker.put([file('notes.txt', 'x')])
+    expect(await served.server.update(2, [{ path: 'notes.txt', kind: 'added' }])).toMatchObject({
+      kind: 'none',
+    })
+    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    page.close()
+  })
+
+  it('reloads pages for a file of the public folder', async () => {
+    await using served = await serve({ 'public/robots.txt': 'a' })
+    const page = await openPage(served)
+    await served.worker.put([file('public/robots.txt', 'b')])
+    expect(await served.server.update(2, [{ path: 'public/robots.txt', kind: 'modified' }])).toMatchObject({
+      kind: 'reload',
+    })
+    expect(await page.next()).toMatchObject({ type: 'full-reload' })
+    page.close()
+  })
+
+  it('shows a syntax error, keeps what else was in the batch, and heals without a reload', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'export const = 1'), file('b.js', 'export const b = "second b"')])
+    const broken = await served.server.update(2, [
+      { path: 'a.ts', kind: 'modified' },
+      { path: 'b.js', kind: 'modified' },
+    ])
+    expect(broken).toMatchObject({ kind: 'none', errors: [{ file: '/app/a.ts', line: 1 }] })
+    expect(await page.next()).toMatchObject({ type: 'error', err: { id: '/app/a.ts' } })
+    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    await served.worker.put([file('a.ts', 'export const a = "healed"')])
+    expect(await served.server.update(3, [{ path: 'a.ts', kind: 'modified' }])).toMatchObject({
+      kind: 'hmr',
+      errors: [],
+    })
+    expect(await page.next()).toMatchObject({ type: 'update' })
+    page.close()
+  })
+
+  it('finds a file again that was missing when it was imported', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'export { c as a } from "./c.js"')])
+    const missing = await served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    expect(missing.errors[0]?.message).toContain('./c.js')
+    await served.worker.put([file('c.js', 'export const c = 1')])
+    expect(await served.server.update(3, [{ path: 'c.js', kind: 'added' }])).toMatchObject({ errors: [] })
+    page.close()
+  })
+
+  it('restarts in place for its configuration', async () => {
+    await using served = await serve({ 'vite.config.js': 'export default {}' })
+    const config = `export default { plugins: [{ name: 'made', transform: (code) =>
+      code.replace('__MADE__', '"by the new config"') }] }`
+    await served.worker.put([file('vite.config.js', config), file('a.ts', 'export const a = __MADE__')])
+    const update = await served.server.update(2, [
+      { path: 'vite.config.js', kind: 'modified' },
+      { path: 'a.ts', kind: 'modified' },
+    ])
+    expect(update).toMatchObject({ kind: 'restart', errors: [] })
+    expect((await get(served.socket, '/a.ts')).text).toContain('by the new config')
+  })
+
+  it('follows what a plugin writes', async () => {
+    const config = `import fs from 'node:fs/promises'
+      export default { plugins: [{ name: 'routes', async watchChange(id) {
+        if (id.endsWith('route.txt')) await fs.writeFile('/app/b.js', 'export const b = "generated"')
+      } }] }`
+    await using served = await serve({ 'vite.config.js': config, 'route.txt': '' })
+    const page = await openPage(served)
+    await served.worker.put([file('route.txt', 'x')])
+    await served.server.update(2, [{ path: 'route.txt', kind: 'modified' }])
+    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    expect(await page.next()).toMatchObject({ type: 'update' })
+    expect((await get(served.socket, '/b.js')).text).toContain('generated')
+    page.close()
+  })
+
+  it('tells what its configuration threw', async () => {
+    await expect(serve({ 'vite.config.js': 'throw new Error("not today")' })).rejects.toThrow(/not today/)
+  })
+
+  it('tells when it is gone, and leaves no socket', async () => {
+    const config = `export default { plugins: [{ name: 'crash', configureServer(server) {
+      server.middlewares.use('/crash', () => process.exit(3)) } }] }`
+    const served = await serve({ 'vite.config.js': config })
+    await get(served.socket, '/crash').catch(() => undefined)
+    expect(await served.server.ended).toMatchObject({ kind: 'failed', exitCode: 3 })
+    await expect(served.server.update(2, [])).rejects.toThrow(/ended/)
+    await served.worker.stop()
+    expect(existsSync(served.socket)).toBe(false)
+  })
+
+  it('tells how much memory it has', async () => {
+    await using served = await serve()
+    expect(await served.worker.memoryBytes()).toBeGreaterThan(10 * 1024 * 1024)
+  })
+})
