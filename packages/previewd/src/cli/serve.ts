@@ -23,12 +23,15 @@ export function serveCommand(line: CommandLine): Command {
     .option('--data <dir>', 'keep everything here (PREVIEWD_DATA, default /var/lib/previewd)')
     .option('--unsafe-no-sandbox', 'run project code without isolation: only for projects that you trust')
     .action(async (options: ServeOptions) => {
-      const daemon = await line.startDaemon(overrides(options)).catch((error: unknown) => {
-        throw new CommandFailure(EXIT.failed, explain(error), errorCode(error))
-      })
-      closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
+      const starting = line.startDaemon(overrides(options))
+      // Before it is up: a signal during the start is a clean stop, too.
+      const grace = closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
         if (err) line.terminal.err.write(`${err.stack ?? err.message}\n`)
-        await daemon.close()
+        await (await starting).close()
+      })
+      const daemon = await starting.catch((error: unknown) => {
+        grace.uninstall()
+        throw new CommandFailure(EXIT.failed, explain(error), errorCode(error))
       })
       printLine(line.terminal, `previewd listens on ${daemon.url}`)
     })
