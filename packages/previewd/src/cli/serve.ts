@@ -11,8 +11,8 @@ interface ServeOptions {
   unsafeNoSandbox?: boolean
 }
 
-/** Running builds may end within this time after the first signal; a second signal ends at once. */
-const DRAIN_MS = 30_000
+/** Longer than the server waits for running builds; a second signal ends it at once. */
+const CLOSE_LIMIT_MS = 40_000
 
 /** `previewd serve`: the daemon. */
 export function serveCommand(line: CommandLine): Command {
@@ -25,7 +25,7 @@ export function serveCommand(line: CommandLine): Command {
     .action(async (options: ServeOptions) => {
       const starting = line.startDaemon(overrides(options))
       // Before it is up: a signal during the start is a clean stop, too.
-      const grace = closeWithGrace({ delay: DRAIN_MS }, async ({ err }) => {
+      const grace = closeWithGrace({ delay: CLOSE_LIMIT_MS }, async ({ err }) => {
         if (err) line.terminal.err.write(`${err.stack ?? err.message}\n`)
         await (await starting).close()
       })
