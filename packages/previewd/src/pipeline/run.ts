@@ -18,7 +18,7 @@ import type { PipelineParts } from './parts.ts'
 import { publishNewer } from './publish.ts'
 import { retain } from './retain.ts'
 import type { Rest, Ticket } from './scheduler.ts'
-import { variantBase, variantId } from './variant.ts'
+import { openArtifact, variantBase, variantId } from './variant.ts'
 
 /** Why a run is aborted when the server ends: its build stays unfinished and is taken up at the next start. */
 export const SHUTDOWN = 'shutdown'
@@ -212,12 +212,15 @@ function finish(
 }
 
 async function followUp(parts: PipelineParts, { project, id }: Build): Promise<void> {
-  await retain(parts, project, parts.config.build.kept, Date.now())
-  await parts.artifacts.compress(project, id)
+  const { artifacts, config } = parts
+  await retain(parts, project, config.build.kept, Date.now())
+  for (const artifactId of [id, variantId(id)]) {
+    if (await openArtifact(artifacts, project, artifactId)) await artifacts.compress(project, artifactId)
+  }
 }
 
 async function finishRest(
-  { parts, announcer, checking }: RunParts,
+  { parts, announcer, afterwork, checking }: RunParts,
   build: Build,
   run: BuildRun,
   resources: AsyncDisposableStack,
@@ -227,6 +230,8 @@ async function finishRest(
     checking.delete(build.id)
     if (run.state === 'succeeded') announcer.changed(build)
     if (build.diagnostics.length > run.diagnostics.length) announcer.diagnosed(build)
+    // Once more, for the variant that has come since.
+    if (parts.config.pathMode !== 'redirect') afterwork.add(build.project, () => followUp(parts, build))
   } catch (error) {
     parts.onError(error, `The checks of build ${build.id} failed.`)
   }

@@ -75,13 +75,14 @@ export class Scheduler<T extends Ticket> {
    * a new one, made by `create`.
    */
   request(project: string, revision: number, create: () => T, fresh = false): T {
-    const lane = this.#lane(project)
-    if (lane.running && !fresh && lane.running.ticket.revision >= revision) return lane.running.ticket
-    if (lane.waiting) {
-      lane.waiting.revision = Math.max(lane.waiting.revision, revision)
-      return lane.waiting
+    const { running, waiting } = this.#lanes.get(project) ?? {}
+    if (running && !fresh && running.ticket.revision >= revision) return running.ticket
+    if (waiting) {
+      waiting.revision = Math.max(waiting.revision, revision)
+      return waiting
     }
     const ticket = create()
+    const lane = this.#lane(project)
     lane.waiting = ticket
     lane.rest?.interrupt()
     if (!lane.running) this.#line.add(project)

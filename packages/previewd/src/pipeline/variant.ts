@@ -70,7 +70,7 @@ export class Variants {
 }
 
 /** An artifact, or undefined where there is none. */
-async function openArtifact(
+export async function openArtifact(
   artifacts: Artifacts,
   project: string,
   id: string,
