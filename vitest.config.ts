@@ -10,6 +10,7 @@ export default defineConfig({
   // Tests run as root: nothing of theirs may be left in node_modules, which the user's own npm must be able to remove.
   cacheDir: join(tmpdir(), 'previewd-vitest'),
   test: {
+    fsModuleCachePath: join(tmpdir(), 'previewd-vitest/modules'),
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
