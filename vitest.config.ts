@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
@@ -7,10 +6,10 @@ const longKinds = ['**/test/**/*.faults.test.ts', '**/test/**/*.attacks.test.ts'
 const endToEnd = ['**/test/e2e/**/*.test.ts']
 
 export default defineConfig({
-  // Tests run as root: nothing of theirs may be left in node_modules, which the user's own npm must be able to remove.
-  cacheDir: join(tmpdir(), 'previewd-vitest'),
+  // Tests run as root, and the user's own npm must be able to remove node_modules. Not in /tmp: others write there.
+  cacheDir: join(import.meta.dirname, '.previewd/vitest'),
   test: {
-    fsModuleCachePath: join(tmpdir(), 'previewd-vitest/modules'),
+    fsModuleCache: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
     projects: [
