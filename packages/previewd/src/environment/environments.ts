@@ -208,7 +208,8 @@ class StoredEnvironments implements Environments {
       return { ok: false, diagnostics }
     }
     const { links, lockfile } = result.tree
-    const mismatches = lock?.kind === 'preferred' ? compareIntegrity(lock.packages, lockfile ?? '') : []
+    const vouched = lock === undefined || lock.kind === 'exact' ? [] : lock.packages
+    const mismatches = compareIntegrity(vouched, lockfile ?? '')
     if (mismatches.length > 0) return { ok: false, diagnostics: mismatches }
     onLog?.(`Installed in ${(durationMs / 1000).toFixed(1)} s`)
     this.#options.logger?.info({ durationMs, links: links.length }, 'environment installed')

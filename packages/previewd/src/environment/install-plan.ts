@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
-import { readProjectSettings } from './install-settings.ts'
+import { readInstallSettings } from './install-settings.ts'
 import type { LockedPackage } from './locked-packages.ts'
 import { chooseLockfile, type LockfileChoice, namedPackageManager } from './lockfile-choice.ts'
 import { type GeneratedManifest, generateManifest, type ManifestScope } from './manifest-generator.ts'
@@ -9,8 +9,14 @@ import { translateOverrides } from './overrides.ts'
 import { DEPENDENCY_FIELDS, type PackageManifest, parsePackageManifest } from './package-manifest.ts'
 import { type ProjectPackages, readProjectPackages } from './project-packages.ts'
 
-/** What of a lockfile the installer gets: the whole, or versions to prefer while it resolves anew. */
-export type PlannedLock = { kind: 'exact'; text: string } | { kind: 'preferred'; packages: LockedPackage[] }
+/**
+ * What of a lockfile the installer gets: the whole of one that it wrote itself (`exact`) or that the project has
+ * (`claimed`), or versions to prefer while it resolves anew.
+ */
+export type PlannedLock =
+  | { kind: 'exact'; text: string }
+  | { kind: 'claimed'; text: string; packages: LockedPackage[] }
+  | { kind: 'preferred'; packages: LockedPackage[] }
 
 /** Everything that decides what is installed for a project, made of validated values only. */
 export interface InstallPlan {
@@ -41,7 +47,7 @@ export async function planInstall(snapshot: Snapshot, root: string): Promise<Pla
   if (main === undefined) return undefined
   const npmrcFile = posix.join(packages.base, '.npmrc')
   const npmrc = snapshot.files.has(npmrcFile) ? (await snapshot.read(npmrcFile)).toString('utf8') : undefined
-  const project = readProjectSettings(main, packages.workspaceYaml, npmrc)
+  const project = readInstallSettings(main, packages.workspaceYaml, npmrc)
   const choice = await chooseLockfile(snapshot, packages, diagnostics)
   const isPnpm = usesPnpm(packages, choice)
   const scope: ManifestScope = {
@@ -148,7 +154,7 @@ function planLock(choice: LockfileChoice, isAtBase: boolean, diagnostics: Diagno
   const { lockfile, missing } = choice
   if (missing.length > 0) diagnostics.push(outOfStep(lockfile.file, missing))
   if ('usable' in lockfile && lockfile.usable !== undefined && isAtBase) {
-    return { kind: 'exact', text: lockfile.usable }
+    return { kind: 'claimed', text: lockfile.usable, packages: lockfile.packages }
   }
   return { kind: 'preferred', packages: lockfile.packages }
 }

@@ -2,7 +2,7 @@ import { type PackageManifest, stringEntries, toRecord, toStrings } from './pack
 import { isPackageName, parseSpecifier } from './specifier.ts'
 
 /** Settings of a project that change what is installed and that are plain values. Everything else is not read. */
-export interface ProjectSettings {
+export interface InstallSettings {
   catalogs: Record<string, Record<string, string>>
   /** Every package is linked into the top node_modules, as npm does. */
   shamefullyHoist: boolean
@@ -16,11 +16,11 @@ export interface ProjectSettings {
 const MAX_ENTRIES = 1000
 
 /** Reads pnpm-workspace.yaml, the `pnpm` field of package.json, `workspaces` of Bun, and three keys of .npmrc. */
-export function readProjectSettings(
+export function readInstallSettings(
   manifest: PackageManifest,
   workspaceYaml: Record<string, unknown> | undefined,
   npmrc: string | undefined,
-): ProjectSettings {
+): InstallSettings {
   const yaml = workspaceYaml ?? {}
   const field = toRecord(manifest.json.pnpm) ?? {}
   const rc = parseNpmrc(npmrc ?? '')

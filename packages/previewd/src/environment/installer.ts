@@ -35,13 +35,7 @@ export type InstallResult =
 
 const MIB = 1024 * 1024
 const PNPM_TARGET = '/installer'
-const INSTALL_ARGUMENTS = [
-  'install',
-  '--ignore-scripts',
-  '--ignore-pnpmfile',
-  '--no-frozen-lockfile',
-  '--prefer-frozen-lockfile',
-]
+const INSTALL_ARGUMENTS = ['install', '--ignore-scripts', '--ignore-pnpmfile', '--no-frozen-lockfile']
 const OUTPUT_LIMITS = { files: 100_000, bytes: 64 * MIB }
 
 /** Installs a plan in a sandbox of its own that has the store and, as its network, the registry proxy. */
@@ -60,7 +54,10 @@ export async function install(options: InstallerOptions, request: InstallRequest
     const imported = await runPnpm(worker, ['import'], output)
     if (imported.kind !== 'succeeded') return { kind: 'failed', errors: output.errors, outcome: imported }
   }
-  const outcome = await runPnpm(worker, INSTALL_ARGUMENTS, output)
+  // What a project's lockfile says of packages besides their content (programs, platforms) decides how the shared store
+  // is laid out, and a lie would reach the next project: it is replaced by what the registry says.
+  const trust = lock?.kind === 'claimed' ? '--fix-lockfile' : '--prefer-frozen-lockfile'
+  const outcome = await runPnpm(worker, [...INSTALL_ARGUMENTS, trust], output)
   if (outcome.kind !== 'succeeded') return { kind: 'failed', errors: output.errors, outcome }
   return { kind: 'installed', tree: await readInstalledTree(worker.collect('/app', OUTPUT_LIMITS)) }
 }
@@ -111,8 +108,8 @@ function* inputFiles(
   // Links between the project's packages need a package.json at the top, where none of them may be.
   if (!plan.manifests.has('')) yield textFile('package.json', '{}')
   yield textFile('pnpm-workspace.yaml', stringify({ ...plan.settings, ...installerSettings(options) }))
-  if (lock?.kind === 'exact') yield textFile('pnpm-lock.yaml', lock.text)
   if (lock?.kind === 'preferred') yield textFile('package-lock.json', renderPreferred(lock.packages))
+  else if (lock !== undefined) yield textFile('pnpm-lock.yaml', lock.text)
 }
 
 function textFile(path: string, text: string): InputEntry {

@@ -6,7 +6,7 @@ const MAX_MISMATCHES = 5
 const ENTRY = /^ {2}'?((?:@[^/\s]+\/)?[^@'\s]+@[^('\s:]+)[^\n]*:\n {4}resolution: \{integrity: ([^,}\s]+)/gm
 
 /**
- * Problems where a package was installed with other bytes than the project's own lockfile vouches for. Importing a
+ * Problems where a package was installed with other bytes than the project's own lockfile vouches for. Importing or fixing a
  * lockfile takes over versions only, so this is looked at afterwards. Weaker hashes than sha512 are not compared.
  */
 export function compareIntegrity(wanted: readonly LockedPackage[], installedLockfile: string): Diagnostic[] {
