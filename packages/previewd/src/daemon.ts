@@ -13,7 +13,7 @@ import { BuildLogs } from './build/log.ts'
 import type { Config } from './config.ts'
 import { createEnvironments } from './environment/environments.ts'
 import { createEventBus } from './events/bus.ts'
-import { createFrontServer, listenForPaths } from './front-server.ts'
+import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
@@ -38,14 +38,27 @@ export interface Daemon {
  */
 export async function startDaemon(config: Config, logger: Logger = createLogger(config)): Promise<Daemon> {
   assertListenable(config)
+  const parts = new AsyncDisposableStack()
+  try {
+    return await compose(config, logger, parts)
+  } catch (error) {
+    await parts.disposeAsync()
+    throw error
+  }
+}
+
+/** What is opened goes onto `parts` in order, to be closed in the opposite one. */
+async function compose(config: Config, logger: Logger, parts: AsyncDisposableStack): Promise<Daemon> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
   const store = await openStore({ dataDir: config.dataDir, limits: config.limits, logger })
+  parts.defer(() => store.close())
   const workers = createWorkers({
     dataDir: config.dataDir,
     minimumTier: config.sandbox,
     slots: config.build.concurrency + SPARE_SLOTS,
     logger,
   })
+  parts.defer(() => workers.close())
   const environments = createEnvironments({
     dataDir: config.dataDir,
     workers,
@@ -54,7 +67,9 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     installTimeoutMs: config.build.installTimeoutMs,
     logger,
   })
+  parts.defer(() => environments.close())
   const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
+  parts.defer(() => artifacts.close())
   const events = createEventBus()
   const grants = openGrants(join(config.dataDir, 'grants'))
   const addresses = new Addresses(config)
@@ -85,7 +100,7 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     apiPaths: API_PATHS,
     logger,
   })
-  let draining = false
+  let closing: Promise<void> | undefined
   const upgrades = new EventEmitter()
   const api = await createApi({
     ...store,
@@ -95,32 +110,32 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
     workers,
     config,
     logger,
-    isDraining: () => draining,
+    isDraining: () => closing !== undefined,
     serverFactory: (answer) => createFrontServer(gateway, answer, upgrades),
     upgrades,
   })
+  parts.defer(() => closeWithConnections(api.server, () => api.close()))
   const url = await api.listen({ host: config.host, port: config.port })
   addresses.listeningAt(url)
   const paths = config.pathMode === 'same-origin' ? await listenForPaths(gateway, config) : undefined
-  if (paths) addresses.pathsListeningAt(paths.port)
+  if (paths) {
+    parts.defer(() => paths.close())
+    addresses.pathsListeningAt(paths.port)
+  }
   await pipeline.resume()
   const status = await workers.status()
   for (const problem of status.problems) logger.warn(problem)
   logger.info({ url, sandbox: status.tier }, 'previewd listens.')
 
+  async function close(timeoutMs: number): Promise<void> {
+    await pipeline.drain(timeoutMs)
+    // Before the listeners, which wait for their open streams.
+    gateway.close()
+    await parts.disposeAsync()
+  }
   return {
     url,
-    async close({ timeoutMs = DRAIN_TIMEOUT_MS } = {}) {
-      draining = true
-      await pipeline.drain(timeoutMs)
-      gateway.close()
-      await api.close()
-      await paths?.close()
-      await environments.close()
-      await workers.close()
-      artifacts.close()
-      await store.close()
-    },
+    close: ({ timeoutMs = DRAIN_TIMEOUT_MS } = {}) => (closing ??= close(timeoutMs)),
   }
 }
 

@@ -11,6 +11,7 @@ const LIMITS = {
   keepAliveTimeout: 65_000,
   maxHeaderSize: 32 * 1024,
 }
+const IDLE_CHECK_MS = 50
 
 /**
  * The one listener of the server: previews go to the gateway, everything else to the API. `upgrades` gets the
@@ -39,11 +40,24 @@ export async function listenForPaths(
   await once(server, 'listening')
   return {
     port: (server.address() as AddressInfo).port,
-    async close() {
-      const closed = once(server, 'close')
-      server.close()
-      server.closeIdleConnections()
-      await closed
-    },
+    close: () =>
+      closeWithConnections(server, async () => {
+        const closed = once(server, 'close')
+        server.close()
+        await closed
+      }),
+  }
+}
+
+/**
+ * Closes a server by `close`, and each connection as soon as it is idle: one that was busy when closing began would be
+ * kept alive, and the server with it.
+ */
+export async function closeWithConnections(server: Server, close: () => Promise<void>): Promise<void> {
+  const timer = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+  try {
+    await close()
+  } finally {
+    clearInterval(timer)
   }
 }
