@@ -2,8 +2,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Artifact, Artifacts } from '../model/artifact.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Grants } from '../model/grant.ts'
+import type { Sessions } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { Builds, Projects } from '../model/store.ts'
+import type { OpenViewers } from './viewers.ts'
 
 export interface Logger {
   error(fields: object, message: string): void
@@ -17,6 +19,10 @@ export interface GatewayOptions {
   artifacts: Pick<Artifacts, 'open'>
   grants: Pick<Grants, 'verify'>
   events: Pick<EventBus, 'listen'>
+  /** Where editors' requests go while a session is live; everybody else sees what is published. */
+  sessions?: Pick<Sessions, 'address' | 'view'>
+  /** Gets what editors' pages report; their pages carry no client script without it. */
+  viewers?: OpenViewers
   /** Asked for projects that exist. Its `urls` are where navigations to a path are sent. */
   status(project: string): ProjectStatus
   /** Keyless loopback counts as an editor, for example. */

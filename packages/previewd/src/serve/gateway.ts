@@ -4,6 +4,7 @@ import { LRUCache } from 'lru-cache'
 import type { Encoding } from '../model/artifact.ts'
 import { sendMessage, sendRedirect } from './answers.ts'
 import type { GatewayOptions } from './gateway-options.ts'
+import { LiveSockets } from './live-socket.ts'
 import { isNavigation } from './navigation.ts'
 import { acceptedEncodings } from './negotiate-encoding.ts'
 import { answerAtOrigin } from './origin-preview.ts'
@@ -14,8 +15,12 @@ import { RouterBases } from './path-mode/router-base.ts'
 import { type HostTarget, hostReader } from './preview-host.ts'
 import { NOTHING_HERE } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
+import { createSessionAgent } from './session/proxy.ts'
+import { refuseUpgrade } from './session/refuse-upgrade.ts'
+import { SessionTunnels } from './session/upgrade.ts'
 import { SiteProfiles } from './site-profiles.ts'
 import { StatusStreams } from './status-stream.ts'
+import { answerUpgrade, type UpgradeParts } from './upgrades.ts'
 
 /** Serves previews: by the name of a project or a build in the Host header, or below `/preview/` on the API's host. */
 export interface Gateway {
@@ -25,7 +30,7 @@ export interface Gateway {
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
   /** Answers on the listener of its own that same-origin path mode has: `/preview/{id}/` and nothing else. */
   handleOnPathListener(req: IncomingMessage, res: ServerResponse): void
-  /** Ends the open status streams. */
+  /** Ends the open status streams and WebSockets. */
   close(): void
 }
 
@@ -39,18 +44,29 @@ export function createGateway(options: GatewayOptions): Gateway {
     pathProfiles: new PathProfiles(options.frameAncestors),
     routerBases: new RouterBases(),
     streams: new StatusStreams((listener) => options.events.listen(listener)),
+    sessionAgent: createSessionAgent(),
     accepted: (header) => acceptedOnce(accepts, header),
   }
   const targetOf = hostReader(options)
+  const upgrades: UpgradeParts = { options, tunnels: new SessionTunnels(), live: liveSockets(options) }
   const guard = (req: IncomingMessage, res: ServerResponse, answering: Promise<void>): void => {
     answering.catch((error: unknown) => fail(req, res, error, options))
   }
   return {
     matches: (req) => targetOf(req).kind !== 'other' || isPathRequest(req, options),
     handle: (req, res) => guard(req, res, answer(req, res, targetOf(req), parts)),
-    handleUpgrade: (_req, socket) => refuseUpgrade(socket),
+    handleUpgrade(req, socket, head) {
+      const target = targetOf(req)
+      if (target.kind === 'project') answerUpgrade(req, socket, head, target.project, upgrades)
+      else refuseUpgrade(socket, 404)
+    },
     handleOnPathListener: (req, res) => guard(req, res, answerBelowPath(req, res, 'own', parts)),
-    close: () => parts.streams.close(),
+    close() {
+      parts.streams.close()
+      upgrades.tunnels.close()
+      upgrades.live?.close()
+      parts.sessionAgent.destroy()
+    },
   }
 }
 
@@ -113,10 +129,9 @@ function fail(req: IncomingMessage, res: ServerResponse, error: unknown, options
   sendMessage(req, res, FAILED)
 }
 
-function refuseUpgrade(socket: Duplex): void {
-  // The client may be gone already; the socket closes either way.
-  socket.on('error', () => socket.destroy())
-  socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+function liveSockets(options: GatewayOptions): LiveSockets | undefined {
+  const { viewers, now = Date.now } = options
+  return viewers && new LiveSockets({ ...options, viewers, now })
 }
 
 const BAD_HOST = { status: 400, heading: 'The Host header is malformed', text: 'It does not name a host.' }

@@ -1,11 +1,15 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
 import type { Artifact, Encoding } from '../model/artifact.ts'
 import { admit } from './admit.ts'
 import { sendMessage } from './answers.ts'
+import { CLIENT_PATH, sendClientScript } from './client/client-script.ts'
 import { findEarlierAsset } from './earlier-assets.ts'
 import type { GatewayOptions } from './gateway-options.ts'
+import { sendInstrumentedPage } from './instrumented-page.ts'
 import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
+import { sessionFor } from './session/editor-session.ts'
+import { answerFromSession } from './session/proxy.ts'
 import { serveSite } from './site.ts'
 import type { SiteProfiles } from './site-profiles.ts'
 import { toBuildViewerStatus } from './status-page/viewer-status.ts'
@@ -17,10 +21,11 @@ export interface OriginParts {
   options: GatewayOptions
   profiles: SiteProfiles
   streams: StatusStreams
+  sessionAgent: Agent
   accepted(header: string | string[] | undefined): readonly Encoding[]
 }
 
-/** Answers at the origin of a project, with what is published, or at the origin of one build. */
+/** Answers at the origin of a project, from its session or with what is published, or at the origin of one build. */
 export async function answerAtOrigin(
   req: IncomingMessage,
   res: ServerResponse,
@@ -29,6 +34,11 @@ export async function answerAtOrigin(
 ): Promise<void> {
   const project = parts.options.projects.get(target.project)
   if (project === undefined) return sendMessage(req, res, NO_PROJECT)
+  const session = target.buildId === undefined ? sessionFor(req, project, parts.options) : undefined
+  if (session !== undefined) {
+    const { instrument } = project.settings
+    return answerFromSession(req, res, { ...session, agent: parts.sessionAgent, instrument }, parts.options)
+  }
   const { rawPath, query } = splitTarget(req.url ?? '')
   const path = refuseUnfit(req, res, rawPath)
   if (path === undefined) return
@@ -44,6 +54,7 @@ async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> 
   const { options } = parts
   if (visit.path.startsWith('/.previewd/')) {
     if (visit.path === STATUS_PATH) return sendStatus(visit, parts.streams, statusSource(visit, options))
+    if (visit.path === CLIENT_PATH) return sendClientScript(visit)
     return sendMessage(visit.req, visit.res, NOTHING_HERE)
   }
   const opened = await openPublished(visit, options)
@@ -54,9 +65,15 @@ async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> 
     return
   }
   const isPrivate = visit.project.settings.visibility === 'private'
+  const representations = parts.profiles.of(isPrivate, false)
+  const isInstrumented = visit.editor && visit.project.settings.instrument && options.viewers !== undefined
   await serveSite(visit, {
     artifact: opened,
-    representations: parts.profiles.of(isPrivate, false),
+    representations,
+    ...(isInstrumented && {
+      sendPage: (entry, status) =>
+        sendInstrumentedPage(visit, { artifact: opened, entry, status, representations }),
+    }),
     accepted: parts.accepted(visit.req.headers['accept-encoding']),
     findElsewhere: (path) =>
       findEarlierAsset(

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { ProjectEvent } from '../model/event.ts'
+import type { EventType, ProjectEvent } from '../model/event.ts'
 import { OWN_HEADERS } from './answers.ts'
 
 const HEARTBEAT_MS = 20_000
@@ -7,6 +7,7 @@ const MAX_STREAMS = 5000
 const MAX_STREAMS_PER_PROJECT = 200
 /** Status changes of an install come in a flood; a page needs a few of them a second. */
 const SPACING_MS = 100
+const CHANGES_STATUS: ReadonlySet<EventType> = new Set(['status', 'build', 'revision', 'session'])
 
 interface Stream {
   res: ServerResponse
@@ -56,7 +57,7 @@ export class StatusStreams {
   }
 
   #notice(event: ProjectEvent): void {
-    if (event.type !== 'status' && event.type !== 'build' && event.type !== 'revision') return
+    if (!CHANGES_STATUS.has(event.type)) return
     for (const stream of this.#byProject.get(event.project) ?? []) {
       stream.timer ??= setTimeout(() => this.#send(stream), SPACING_MS).unref()
     }

@@ -59,11 +59,13 @@ function toUpdate(status: ViewerStatus | undefined): object {
 
 export function statusSource(
   visit: Visit,
-  options: Pick<GatewayOptions, 'projects' | 'status'>,
+  options: Pick<GatewayOptions, 'projects' | 'status' | 'sessions'>,
 ): ViewerStatusSource {
   const { id } = visit.project
   return () => {
     if (options.projects.get(id) === undefined) return undefined
-    return toViewerStatus(options.status(id), visit.editor)
+    const status = toViewerStatus(options.status(id), visit.editor)
+    const hasSession = visit.editor && options.sessions?.view(id).state === 'live'
+    return hasSession ? { ...status, ready: true } : status
   }
 }

@@ -339,12 +339,12 @@ test('a client that hangs up in the middle of a large file is no error', async (
   expect(server.logged).toEqual([])
 })
 
-test('a WebSocket to a preview is refused', async () => {
+test('a WebSocket is refused to who is no editor', async () => {
   await server.addSite('demo', { 'index.html': 'x' })
   const socket = connect(server.port, '127.0.0.1')
   socket.write(
     `GET / HTTP/1.1\r\nHost: demo.localhost:${server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
   )
   const [chunk] = await once(socket, 'data')
-  expect(String(chunk)).toMatch(/^HTTP\/1.1 404/)
+  expect(String(chunk)).toMatch(/^HTTP\/1.1 403/)
 })

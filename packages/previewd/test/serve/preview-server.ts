@@ -207,7 +207,7 @@ export class PreviewServer {
       state: project.published ? 'ready' : 'empty',
       build: null,
       published: project.published ?? null,
-      session: { state: 'off' },
+      session: { state: 'off', viewers: 0, restarts: 0 },
       painted: null,
       urls: { preview: '', path: '' },
       diagnostics: [],

@@ -1,0 +1,265 @@
+/**
+ * What previewd puts into the pages of editors: it reports which revision is on the screen and with how many errors,
+ * and brings a page of the published build to the live session. A classic script, first in the page, so that it sees
+ * every error of the app.
+ */
+;(() => {
+  const { mode, revision: shown } = document.currentScript?.dataset ?? {}
+  if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
+
+  // The app may replace these; the ones of the browser are needed.
+  const { WebSocket, setTimeout, clearTimeout, requestAnimationFrame } = window
+  const MAX_ERRORS = 1000
+  const REPORT_SPACING_MS = 200
+  const TYPING_MS = 2000
+  const RELOADS = 'previewd:reloads'
+  const SCROLL = 'previewd:scroll'
+  const RELOAD_WINDOW_MS = 60_000
+  const MAX_RELOADS = 3
+  const BEHIND_MS = 3000
+
+  let revision = Number(shown)
+  let errors = 0
+  let isUpdating = false
+  /** A revision whose updates are still being applied. */
+  let reachedWhileUpdating
+  let hasPainted = false
+  let isHot = false
+
+  // Errors
+
+  const countError = () => {
+    errors = Math.min(errors + 1, MAX_ERRORS)
+    if (hasPainted) report()
+  }
+  window.addEventListener('error', (event) => {
+    // A browser's notice, not an error of the app.
+    if (!String(event.message).startsWith('ResizeObserver loop')) countError()
+  })
+  window.addEventListener('unhandledrejection', countError)
+
+  // Hot updates: the module of the dev server calls these
+
+  const client = {
+    updating() {
+      isUpdating = true
+      errors = 0
+    },
+    updated() {
+      isUpdating = false
+      if (reachedWhileUpdating !== undefined) reach(reachedWhileUpdating)
+    },
+    failed() {
+      isUpdating = false
+      errors = 0
+      countError()
+    },
+    reached(next) {
+      if (!Number.isSafeInteger(next)) return
+      if (isUpdating) reachedWhileUpdating = next
+      else reach(next)
+    },
+  }
+  Object.defineProperty(window, '__previewd', { value: Object.freeze(client) })
+  if (mode === 'session') {
+    import('/@previewd/hot').then(
+      () => {
+        isHot = true
+      },
+      () => undefined,
+    )
+  }
+
+  function reach(next) {
+    reachedWhileUpdating = undefined
+    revision = Math.max(revision, next)
+    afterPaint(() => {
+      hasPainted = true
+      report()
+    })
+  }
+
+  /** Two frames later what was changed is on the screen; hidden pages and frames out of sight get none. */
+  function afterPaint(callback) {
+    if (document.visibilityState === 'hidden') return callback()
+    let isDone = false
+    const once = () => {
+      if (!isDone) callback()
+      isDone = true
+    }
+    requestAnimationFrame(() => requestAnimationFrame(once))
+    setTimeout(once, 1000)
+  }
+
+  // The first paint: when the page has loaded, or is usable while something in it hangs
+
+  if (document.readyState === 'complete') reach(revision)
+  else {
+    let isLoaded = false
+    const loaded = () => {
+      if (!isLoaded) reach(revision)
+      isLoaded = true
+    }
+    window.addEventListener('load', loaded)
+    document.addEventListener('DOMContentLoaded', () => setTimeout(loaded, 5000))
+  }
+
+  // The socket
+
+  let socket
+  let failures = 0
+  let isLeaving = false
+  let reportTimer
+  let lastReportAt = 0
+  let behindTimer
+
+  const isVisible = () => document.visibilityState === 'visible'
+  const send = (message) => {
+    if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
+  }
+
+  /** The newest state, and not more often than the server would take. */
+  function report() {
+    if (reportTimer !== undefined) return
+    const waitMs = Math.max(0, lastReportAt + REPORT_SPACING_MS - Date.now())
+    reportTimer = setTimeout(() => {
+      reportTimer = undefined
+      lastReportAt = Date.now()
+      if (hasPainted) send({ type: 'painted', revision, errors, visible: isVisible() })
+    }, waitMs)
+  }
+
+  function connect() {
+    if (isLeaving) return
+    let openedAt
+    socket = new WebSocket(
+      `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/.previewd/live`,
+    )
+    socket.onopen = () => {
+      openedAt = Date.now()
+      send({ type: 'hello', mode, revision, visible: isVisible() })
+      if (hasPainted) report()
+    }
+    socket.onmessage = ({ data }) => hear(JSON.parse(data))
+    socket.onclose = () => {
+      failures = openedAt !== undefined && Date.now() - openedAt > 5000 ? 0 : failures + 1
+      const pauseMs = Math.min(30_000, 500 * 2 ** Math.min(failures, 6))
+      setTimeout(connect, pauseMs * (0.5 + Math.random() / 2))
+    }
+  }
+
+  function hear(message) {
+    if (message.type !== 'session' || message.state !== 'live') return
+    if (mode === 'build') return changeOver()
+    clearTimeout(behindTimer)
+    if (!(message.revision > revision)) return
+    if (!isHot) return reach(message.revision)
+    // An update that was sent before this page listened never comes; one that is on its way does.
+    behindTimer = setTimeout(() => {
+      if (message.revision > revision && !isUpdating) changeOver()
+    }, BEHIND_MS)
+  }
+
+  document.addEventListener('visibilitychange', () => {
+    if (hasPainted) afterPaint(report)
+  })
+  window.addEventListener('pagehide', () => {
+    isLeaving = true
+    if (socket) socket.onclose = null
+    socket?.close()
+  })
+  window.addEventListener('pageshow', (event) => {
+    if (!event.persisted) return
+    isLeaving = false
+    connect()
+  })
+  connect()
+
+  // The change-over: a reload that keeps the address and the scroll, and does not take the words of who types
+
+  let lastInputAt = 0
+  for (const type of ['input', 'keydown', 'compositionupdate']) {
+    window.addEventListener(type, () => (lastInputAt = Date.now()), { capture: true, passive: true })
+  }
+  let reloadTimer
+
+  function changeOver() {
+    if (reloadTimer !== undefined || isLeaving) return
+    const waitMs = isTyping() ? TYPING_MS : waitForReloads()
+    if (waitMs === 0) return reload()
+    reloadTimer = setTimeout(() => {
+      reloadTimer = undefined
+      changeOver()
+    }, waitMs)
+  }
+
+  function isTyping() {
+    if (Date.now() - lastInputAt >= TYPING_MS) return false
+    let focused = document.activeElement
+    while (focused?.shadowRoot?.activeElement) focused = focused.shadowRoot.activeElement
+    return focused?.isContentEditable === true || /^(?:input|textarea|select)$/i.test(focused?.tagName ?? '')
+  }
+
+  /** Milliseconds; a page that was reloaded again and again is left alone for a while. */
+  function waitForReloads() {
+    const recent = recentReloads()
+    if (recent === undefined) return performance.now() < 5000 ? 5000 : 0
+    return recent.length < MAX_RELOADS ? 0 : RELOAD_WINDOW_MS
+  }
+
+  /** Times of the last reloads; undefined where the page has no storage. */
+  function recentReloads() {
+    try {
+      const times = JSON.parse(sessionStorage.getItem(RELOADS) ?? '[]')
+      return times.filter((time) => Date.now() - time < RELOAD_WINDOW_MS).slice(-MAX_RELOADS)
+    } catch {
+      return undefined
+    }
+  }
+
+  function reload() {
+    isLeaving = true
+    const recent = recentReloads()
+    if (recent !== undefined) {
+      sessionStorage.setItem(RELOADS, JSON.stringify([...recent, Date.now()]))
+      sessionStorage.setItem(SCROLL, JSON.stringify({ url: location.href, x: scrollX, y: scrollY }))
+    }
+    location.reload()
+  }
+
+  restoreScroll()
+
+  /** The app may need a moment until it is as long again as it was; who scrolls by themselves is not disturbed. */
+  function restoreScroll() {
+    let saved
+    try {
+      saved = JSON.parse(sessionStorage.getItem(SCROLL) ?? 'null')
+      sessionStorage.removeItem(SCROLL)
+    } catch {
+      return
+    }
+    if (saved?.url !== location.href || !(saved.y > 0 || saved.x > 0)) return
+    const startedAt = Date.now()
+    let isOver = false
+    for (const type of ['wheel', 'touchstart', 'keydown', 'pointerdown']) {
+      window.addEventListener(type, () => (isOver = true), { once: true, passive: true, capture: true })
+    }
+    const step = () => {
+      if (isOver || Date.now() - startedAt > 5000) return
+      const isThere = Math.abs(scrollY - saved.y) < 2 && Math.abs(scrollX - saved.x) < 2
+      if (isThere && document.readyState === 'complete') return
+      scrollTo({ left: saved.x, top: saved.y, behavior: 'instant' })
+      setTimeout(step, 50)
+    }
+    step()
+  }
+
+  /** A frame of the app's own origin is part of the page around it. */
+  function isInsideInstrumentedPage() {
+    try {
+      return window.parent !== window && window.parent.__previewd !== undefined
+    } catch {
+      return false
+    }
+  }
+})()

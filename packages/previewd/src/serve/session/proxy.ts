@@ -1,0 +1,86 @@
+import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { createProxyServer } from 'httpxy'
+import { sendMessage } from '../answers.ts'
+import { clientTag } from '../client/client-script.ts'
+import type { GatewayOptions } from '../gateway-options.ts'
+import { isNavigation } from '../navigation.ts'
+import { clientInjection } from './inject-client.ts'
+import { toClientHeaders, toUpstreamHeaders } from './upstream-headers.ts'
+
+/** A dev server that says nothing for so long is not waited for; the first answer of one takes its time. */
+const SILENCE_TIMEOUT_MS = 120_000
+const MAX_CONNECTIONS = 256
+
+export interface SessionAddress {
+  socket: string
+  revision: number
+}
+
+/** Connections to dev servers: each has a socket of its own, so that they are never shared between projects. */
+export function createSessionAgent(): Agent {
+  return new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 16 })
+}
+
+/** Answers a request of an editor with what the dev server of the session says. `url` is asked for in place of the request's. */
+export async function answerFromSession(
+  req: IncomingMessage,
+  res: ServerResponse,
+  session: SessionAddress & { url: string; agent: Agent; instrument: boolean },
+  options: Pick<GatewayOptions, 'frameAncestors' | 'logger'>,
+): Promise<void> {
+  const proxy = createProxyServer({
+    target: { socketPath: session.socket },
+    agent: session.agent,
+    selfHandleResponse: true,
+    proxyTimeout: SILENCE_TIMEOUT_MS,
+  })
+  const tag = session.instrument && isNavigation(req) ? clientTag('session', session.revision) : undefined
+  const fail = (error: unknown): void => {
+    options.logger.debug({ err: error }, 'A dev server did not answer')
+    if (res.headersSent || res.destroyed) res.destroy()
+    else sendMessage(req, res, NO_ANSWER)
+  }
+  proxy.on('proxyRes', (answer) => void sendAnswer(req, res, answer, tag, options).catch(fail))
+  req.headers = toUpstreamHeaders(req)
+  req.url = session.url
+  await proxy.web(req, res).catch(fail)
+}
+
+async function sendAnswer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  answer: IncomingMessage,
+  tag: string | undefined,
+  { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
+): Promise<void> {
+  const isInjected = tag !== undefined && isWholePage(answer)
+  const drop = isInjected ? ['content-length', 'etag', 'last-modified', 'accept-ranges'] : []
+  const headers = toClientHeaders(answer.rawHeaders, { frameAncestors, drop })
+  // The sources of a project are for the pages of its own origin.
+  const isPage = answer.headers['content-type']?.startsWith('text/html') === true
+  if (!isPage && answer.headers['cross-origin-resource-policy'] === undefined) {
+    headers.push('Cross-Origin-Resource-Policy', 'same-origin')
+  }
+  // A stream of events is silent for as long as it likes.
+  if (answer.headers['content-type']?.startsWith('text/event-stream')) answer.socket.setTimeout(0)
+  res.writeHead(answer.statusCode ?? 502, headers)
+  if (req.method === 'HEAD') {
+    answer.resume()
+    res.end()
+  } else if (isInjected) await pipeline(answer, clientInjection(tag), res)
+  else await pipeline(answer, res)
+}
+
+function isWholePage({ statusCode = 0, headers }: IncomingMessage): boolean {
+  if (statusCode < 200 || [204, 205, 206, 304].includes(statusCode)) return false
+  const encoding = headers['content-encoding'] ?? 'identity'
+  return headers['content-type']?.toLowerCase().startsWith('text/html') === true && encoding === 'identity'
+}
+
+const NO_ANSWER = {
+  status: 502,
+  heading: 'The dev server does not answer',
+  text: 'It may be starting anew. This page asks again by itself.',
+  headers: { Refresh: '1' },
+}

@@ -1,0 +1,99 @@
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { isNavigation } from '../navigation.ts'
+import { framePolicy } from '../site-profiles.ts'
+
+/** RFC 9110, 7.6.1, and what older proxies and servers take for the same. */
+const HOP_BY_HOP = [
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** Answers of project code that would reach beyond its own preview. */
+const BEYOND_PREVIEW = new Set([
+  'service-worker-allowed',
+  'clear-site-data',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'strict-transport-security',
+  'alt-svc',
+])
+
+/** Names of the cookies in which grants are kept. */
+const OWN_COOKIE = /^__Host-previewd-/i
+
+/**
+ * The headers with which project code gets a request: all of the client's but previewd's own cookies and what belongs
+ * to the connection. A page is asked for whole and as it is, because a script is put into it.
+ */
+export function toUpstreamHeaders(req: IncomingMessage): IncomingHttpHeaders {
+  const headers = { ...req.headers }
+  // The server in front has answered `Expect` already.
+  const dropped = [...HOP_BY_HOP, ...connectionTokens(headers.connection), 'expect']
+  for (const name of dropped) if (name !== 'host') delete headers[name]
+  // The body is framed anew by who sends it on.
+  if (req.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
+  const cookie = withoutOwnCookies(headers.cookie)
+  if (cookie === undefined) delete headers.cookie
+  else headers.cookie = cookie
+  if (isNavigation(req)) {
+    headers['accept-encoding'] = 'identity'
+    for (const name of ['if-none-match', 'if-modified-since', 'if-range', 'range']) delete headers[name]
+  }
+  headers['x-forwarded-for'] ??= req.socket.remoteAddress ?? ''
+  headers['x-forwarded-proto'] ??= 'http'
+  headers['x-forwarded-host'] ??= headers.host ?? ''
+  return headers
+}
+
+/** The headers of an answer of project code, name and value by turns, as they may be sent on. */
+export function toClientHeaders(
+  raw: readonly string[],
+  options: { frameAncestors: readonly string[]; drop?: readonly string[] },
+): string[] {
+  const dropped = new Set([...HOP_BY_HOP, ...BEYOND_PREVIEW, ...(options.drop ?? [])])
+  for (const [name, value] of pairs(raw)) {
+    if (name.toLowerCase() === 'connection') for (const token of connectionTokens(value)) dropped.add(token)
+  }
+  const kept: string[] = []
+  const names = new Set<string>()
+  for (const [name, value] of pairs(raw)) {
+    const lower = name.toLowerCase()
+    if (dropped.has(lower) || lower.startsWith('x-accel-')) continue
+    const sent = lower === 'set-cookie' ? toOwnCookie(value) : value
+    if (sent === undefined) continue
+    kept.push(name, sent)
+    names.add(lower)
+  }
+  kept.push('X-Robots-Tag', 'noindex')
+  if (!names.has('x-content-type-options')) kept.push('X-Content-Type-Options', 'nosniff')
+  kept.push(...framePolicy(options.frameAncestors))
+  return kept
+}
+
+/** `Domain` would give the cookie to the previews of other projects; grants are no business of project code. */
+function toOwnCookie(value: string): string | undefined {
+  const [pair = '', ...attributes] = value.split(';')
+  if (OWN_COOKIE.test(pair.trim())) return undefined
+  return [pair, ...attributes.filter((attribute) => !/^\s*domain\s*(?:=|$)/i.test(attribute))].join(';')
+}
+
+function withoutOwnCookies(header: string | undefined): string | undefined {
+  const kept = header?.split(';').filter((pair) => !OWN_COOKIE.test(pair.trim()))
+  return kept === undefined || kept.length === 0 ? undefined : kept.join(';').trim()
+}
+
+function connectionTokens(value: string | undefined): string[] {
+  return value === undefined ? [] : value.split(',').map((token) => token.trim().toLowerCase())
+}
+
+function* pairs(raw: readonly string[]): Generator<[string, string], void, undefined> {
+  for (let at = 0; at + 1 < raw.length; at += 2) yield [raw[at] ?? '', raw[at + 1] ?? '']
+}

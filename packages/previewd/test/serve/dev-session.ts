@@ -1,0 +1,141 @@
+import { join } from 'node:path'
+import type { SessionState } from '../../src/model/session.ts'
+import type { DevServer, DevUpdate, Worker } from '../../src/model/worker.ts'
+import type { GatewayOptions } from '../../src/serve/gateway-options.ts'
+import { createViewers, type OpenViewers } from '../../src/serve/viewers.ts'
+import { reachableModules } from '../worker/reachable-modules.ts'
+import { file, openSandbox, type TestSandbox } from '../worker/sandbox.ts'
+import { PreviewServer } from './preview-server.ts'
+
+const MEMORY_BYTES = 1024 * 1024 * 1024
+
+/** The project that has a session. */
+export const PROJECT = 'demo'
+
+/** The sandbox and the packages that dev servers of a test file are started with. */
+export class DevServers implements AsyncDisposable {
+  readonly #sandbox: TestSandbox
+  readonly #modules: Awaited<ReturnType<typeof reachableModules>>
+
+  private constructor(sandbox: TestSandbox, modules: Awaited<ReturnType<typeof reachableModules>>) {
+    this.#sandbox = sandbox
+    this.#modules = modules
+  }
+
+  static async open(): Promise<DevServers> {
+    return new DevServers(await openSandbox(), await reachableModules('vite'))
+  }
+
+  async start(files: Record<string, string>): Promise<{ worker: Worker; dev: DevServer }> {
+    const worker = await this.#sandbox.start({
+      binds: [{ source: this.#modules.path, target: '/store/node_modules' }],
+      limits: { memoryBytes: MEMORY_BYTES, wallMs: 600_000 },
+      listen: join(this.#sandbox.folder, 'data/run', `${crypto.randomUUID()}.sock`),
+    })
+    await worker.put([
+      file('package.json', '{"type":"module"}'),
+      ...Object.entries(files).map(([path, content]) => file(path, content)),
+      { kind: 'link', path: 'node_modules/vite', target: '/store/node_modules/vite' },
+    ])
+    const lines: string[] = []
+    const dev = await worker.serve({ kind: 'vite-dev', root: '', env: {} }, 1, ({ text }) => lines.push(text))
+    if ('socket' in dev) return { worker, dev }
+    await worker.stop()
+    throw new Error(`${JSON.stringify(dev)} ${lines.join('\n')}`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sandbox[Symbol.asyncDispose]()
+    await this.#modules[Symbol.asyncDispose]()
+  }
+}
+
+/** A gateway in front of one dev server: the session is `state`, a plain value of the test. */
+export class DevSession implements AsyncDisposable {
+  readonly viewers: OpenViewers = createViewers()
+  readonly preview: PreviewServer
+  state: SessionState = 'live'
+  revision = 1
+  readonly #worker: Worker
+  readonly #dev: DevServer
+
+  private constructor(preview: PreviewServer, worker: Worker, dev: DevServer) {
+    this.preview = preview
+    this.#worker = worker
+    this.#dev = dev
+  }
+
+  static async start(
+    servers: DevServers,
+    files: Record<string, string>,
+    overrides: Partial<GatewayOptions> = {},
+  ): Promise<DevSession> {
+    const { worker, dev } = await servers.start(files)
+    const viewers = createViewers()
+    const state = { current: undefined as DevSession | undefined }
+    const preview = await PreviewServer.start({
+      viewers,
+      sessions: {
+        address: (id) => state.current?.addressOf(id),
+        view: (id) => ({
+          state: state.current?.addressOf(id) === undefined ? 'off' : 'live',
+          revision: state.current?.revision ?? 0,
+          viewers: viewers.count(id),
+          restarts: 0,
+        }),
+      },
+      ...overrides,
+    })
+    preview.editor = true
+    preview.addProject(PROJECT)
+    const session = new DevSession(preview, worker, dev)
+    Object.assign(session, { viewers })
+    state.current = session
+    return session
+  }
+
+  addressOf(project: string): { socket: string; revision: number } | undefined {
+    if (project !== PROJECT || this.state !== 'live') return undefined
+    return { socket: this.#dev.socket, revision: this.revision }
+  }
+
+  get origin(): string {
+    return this.preview.originOf(PROJECT)
+  }
+
+  get host(): string {
+    return `${PROJECT}.localhost:${this.preview.port}`
+  }
+
+  /** Changes files as a batch of the next revision. */
+  async edit(files: Record<string, string>): Promise<DevUpdate> {
+    const entries = Object.entries(files)
+    await this.#worker.put(entries.map(([path, content]) => file(path, content)))
+    this.revision++
+    const project = this.preview.projects.get(PROJECT)
+    if (project) this.preview.projects.set(PROJECT, { ...project, revision: this.revision })
+    return this.#dev.update(
+      this.revision,
+      entries.map(([path]) => ({ path, kind: 'modified' as const })),
+    )
+  }
+
+  /** Resolves when an open page reported this revision. */
+  async painted(revision: number): Promise<{ errors: number; visible: boolean }> {
+    const { promise, resolve } = Promise.withResolvers<{ errors: number; visible: boolean }>()
+    const look = (): void => {
+      const painted = this.viewers.painted(PROJECT)
+      if (painted?.revision === revision) resolve({ errors: painted.errors, visible: painted.visible })
+    }
+    const stop = this.viewers.listen(look)
+    look()
+    const reported = await promise
+    stop()
+    return reported
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.preview.stop()
+    await this.#worker.stop()
+  }
+}
