@@ -18,6 +18,9 @@ const list = z
 /** Builds beside one another: a build keeps about one core busy and may take 2 GiB. */
 const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / (3 * GIB))))
 
+/** Live sessions beside one another: one holds a few hundred MiB, and builds need room, too. */
+const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GIB))))
+
 const environmentSchema = z.object({
   PREVIEWD_HOST: z.string().default('127.0.0.1'),
   PREVIEWD_PORT: z.coerce.number().int().min(0).max(65535).default(4400),
@@ -45,7 +48,14 @@ const environmentSchema = z.object({
   PREVIEWD_BUILD_MEMORY: bytes(2 * GIB),
   PREVIEWD_BUILD_PROCESSES: count(256),
   PREVIEWD_BUILDS_KEPT: count(5),
+  PREVIEWD_BUILD_QUIET_MS: z.coerce.number().int().min(0).max(600_000).default(1500),
   PREVIEWD_INSTALL_TIMEOUT_MS: count(180_000),
+  PREVIEWD_MAX_SESSIONS: count(defaultSessions),
+  PREVIEWD_SESSION_MEMORY: bytes(GIB),
+  PREVIEWD_SESSION_IDLE_MS: count(15 * 60_000),
+  PREVIEWD_EGRESS: z.enum(['none', 'allowlist', 'public']).default('none'),
+  PREVIEWD_EGRESS_ALLOW: list,
+  PREVIEWD_EGRESS_PRIVATE: list,
   PREVIEWD_MAX_FILE: bytes(100 * MIB),
   PREVIEWD_MAX_PROJECT: bytes(GIB),
   PREVIEWD_MAX_FILES: count(20_000),
@@ -94,10 +104,15 @@ export interface Config {
     memoryBytes: number
     processes: number
     kept: number
+    /** How long edits of a project with a live session have to pause before it is built. */
+    quietMs: number
     artifactBytes: number
     artifactFiles: number
     logBytes: number
   }
+  sessions: { max: number; memoryBytes: number; idleMs: number }
+  /** The most that a project can reach on its server side. */
+  egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
   limits: {
     fileBytes: number
     projectBytes: number
@@ -166,9 +181,20 @@ function toConfig(env: Environment): Config {
       memoryBytes: env.PREVIEWD_BUILD_MEMORY,
       processes: env.PREVIEWD_BUILD_PROCESSES,
       kept: env.PREVIEWD_BUILDS_KEPT,
+      quietMs: env.PREVIEWD_BUILD_QUIET_MS,
       artifactBytes: env.PREVIEWD_MAX_ARTIFACT,
       artifactFiles: env.PREVIEWD_MAX_ARTIFACT_FILES,
       logBytes: env.PREVIEWD_MAX_LOG,
+    },
+    sessions: {
+      max: env.PREVIEWD_MAX_SESSIONS,
+      memoryBytes: env.PREVIEWD_SESSION_MEMORY,
+      idleMs: env.PREVIEWD_SESSION_IDLE_MS,
+    },
+    egress: {
+      maximum: env.PREVIEWD_EGRESS,
+      allowedHosts: env.PREVIEWD_EGRESS_ALLOW,
+      privateNetworks: env.PREVIEWD_EGRESS_PRIVATE,
     },
     limits: {
       fileBytes: env.PREVIEWD_MAX_FILE,

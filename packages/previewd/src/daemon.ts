@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
@@ -9,19 +9,24 @@ import { createOriginPolicy } from './access/origin.ts'
 import { Addresses } from './addresses.ts'
 import { createApi } from './api/api.ts'
 import { createArtifacts } from './artifact/artifacts.ts'
+import { planDev } from './build/dev-plan.ts'
 import { BuildLogs } from './build/log.ts'
 import type { Config } from './config.ts'
+import { createEgress } from './egress/egress-proxy.ts'
 import { createEnvironments } from './environment/environments.ts'
 import { createEventBus } from './events/bus.ts'
 import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
+import { createSessions } from './session/sessions.ts'
 import { openStore } from './store/open-store.ts'
 import { createWorkers } from './worker/workers.ts'
 
 /** Beside the builds, one place for the worker that looks whether the sandbox is whole. */
 const SPARE_SLOTS = 1
+/** For a session that gets other dependencies: its new worker starts beside the old one. */
+const REPLACEMENT_SLOTS = 1
 const DRAIN_TIMEOUT_MS = 30_000
 const API_PATHS = ['v1', 'api', 'docs', 'openapi.json', 'livez', 'readyz', 'healthz', 'health', 'metrics']
 
@@ -55,7 +60,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   const workers = createWorkers({
     dataDir: config.dataDir,
     minimumTier: config.sandbox,
-    slots: config.build.concurrency + SPARE_SLOTS,
+    slots: config.build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS,
     logger,
   })
   parts.defer(() => workers.close())
@@ -71,12 +76,30 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
   parts.defer(() => artifacts.close())
   const events = createEventBus()
+  const socketDir = join(config.dataDir, 'run')
+  // Sockets of a server that was killed.
+  await rm(socketDir, { recursive: true, force: true })
+  const sessions = createSessions({
+    ...store,
+    ...config.sessions,
+    environments,
+    workers,
+    events,
+    egress: createEgress({ ...config.egress, socketDir }),
+    plan: (snapshot, settings) => planDev(snapshot, settings, config.allowedEnv),
+    socketDir,
+    processes: config.build.processes,
+    logBytes: config.build.logBytes,
+    onError: (error, what) => logger.error({ err: error }, what),
+  })
+  parts.defer(() => sessions.close())
   const grants = openGrants(join(config.dataDir, 'grants'))
   const addresses = new Addresses(config)
   const pipeline = createPipeline({
     ...store,
     environments,
     workers,
+    sessions,
     artifacts,
     events,
     logs: new BuildLogs({ dataDir: config.dataDir, logBytes: config.build.logBytes }),

@@ -31,7 +31,7 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
 
 /** `/metrics` in the Prometheus text format. */
 export function metricsRoute(context: ApiContext, registry: Registry): FastifyPluginAsyncZod {
-  const { projects, events } = context
+  const { projects, events, pipeline } = context
   collectDefaultMetrics({ register: registry })
   new Gauge({
     name: 'previewd_projects',
@@ -39,6 +39,15 @@ export function metricsRoute(context: ApiContext, registry: Registry): FastifyPl
     registers: [registry],
     collect() {
       this.set(projects.count())
+    },
+  })
+  new Gauge({
+    name: 'previewd_sessions',
+    help: 'Live sessions by state',
+    labelNames: ['state'],
+    registers: [registry],
+    collect() {
+      for (const [state, count] of Object.entries(pipeline.sessionCounts())) this.set({ state }, count)
     },
   })
   const published = new Counter({

@@ -2,11 +2,12 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { PreviewdError } from '../errors.ts'
 import { type ApiContext, requireProject } from './context.ts'
+import { session } from './schemas/build.ts'
 import { pageOf, problems, projectParams } from './schemas/common.ts'
 
 const tags = ['Sessions']
 
-/** Live sessions and what their viewers report: the addresses are there, the sessions are not yet. */
+/** Live sessions, and what their viewers report. */
 export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
   return async (app) => {
     app.route({
@@ -14,13 +15,28 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       url: '/v1/projects/:id/session',
       schema: {
         tags,
-        summary: 'Start or keep alive a live session (not available yet: 501)',
+        summary: 'Start a live session, or keep it alive; 202 while it starts',
         params: projectParams,
-        response: problems,
+        response: { 200: session, 202: session, ...problems },
+      },
+      handler: async (request, reply) => {
+        const view = await context.pipeline.startSession(request.params.id)
+        return reply.code(view.state === 'starting' ? 202 : 200).send(view)
+      },
+    })
+
+    app.route({
+      method: 'GET',
+      url: '/v1/projects/:id/session',
+      schema: {
+        tags,
+        summary: 'The live session',
+        params: projectParams,
+        response: { 200: session, ...problems },
       },
       handler: async (request) => {
         requireProject(context, request.params.id)
-        throw new PreviewdError('NOT_IMPLEMENTED', 'Live sessions are not available on this server.')
+        return context.pipeline.status(request.params.id).session
       },
     })
 
@@ -33,9 +49,10 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
         params: projectParams,
         response: { 204: z.undefined().describe('Stopped'), ...problems },
       },
-      handler: async (request) => {
+      handler: async (request, reply) => {
         requireProject(context, request.params.id)
-        throw new PreviewdError('SESSION_NOT_FOUND', 'The project has no live session.')
+        await context.pipeline.stopSession(request.params.id)
+        return reply.code(204).send()
       },
     })
 
@@ -44,7 +61,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       url: '/v1/projects/:id/console',
       schema: {
         tags,
-        summary: 'Newest console, error and network entries of editors (none without sessions)',
+        summary: 'Newest console, error and network entries of editors (none yet)',
         params: projectParams,
         querystring: z.object({ since: z.string().max(64).optional() }),
         response: { 200: pageOf(z.unknown()), ...problems },

@@ -3,6 +3,8 @@ import type { ProjectSettings } from '../model/project.ts'
 import type { ApiContext } from './context.ts'
 import type { SettingsInput } from './schemas/project.ts'
 
+const EGRESS_BY_REACH: readonly ProjectSettings['egress'][] = ['none', 'allowlist', 'public']
+
 /** Checks settings against what this server offers and turns them into the model's; throws a coded error. */
 export function resolveSettings(
   context: ApiContext,
@@ -12,8 +14,8 @@ export function resolveSettings(
   if (input.source && input.source.kind !== 'push') {
     throw new PreviewdError('SOURCE_NOT_SUPPORTED', `This server has no ${input.source.kind} sources.`)
   }
-  if (input.egress && input.egress !== 'none') {
-    throw invalid('egress', 'this server lets project code reach no network: "none" is all there is')
+  if (input.egress && !isAllowed(input.egress, context.config.egress.maximum)) {
+    throw invalid('egress', `"${context.config.egress.maximum}" is the most that this server allows`)
   }
   if (input.proxy && Object.keys(input.proxy).length > 0) {
     throw invalid('proxy', 'this server allows no proxy targets')
@@ -23,6 +25,10 @@ export function resolveSettings(
     if (owner && owner.id !== id) throw invalid('externalId', 'another project has it')
   }
   return env === undefined ? input : { ...input, env: resolveEnv(context, id, env) }
+}
+
+function isAllowed(asked: ProjectSettings['egress'], maximum: ProjectSettings['egress']): boolean {
+  return EGRESS_BY_REACH.indexOf(asked) <= EGRESS_BY_REACH.indexOf(maximum)
 }
 
 function resolveEnv(

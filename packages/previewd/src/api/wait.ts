@@ -1,8 +1,11 @@
 import type { FastifyReply } from 'fastify'
+import { PreviewdError } from '../errors.ts'
 import type { WaitPoint } from '../model/pipeline.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { ApiContext } from './context.ts'
 import { untilClosed } from './until-closed.ts'
+
+const REFUSALS: ReadonlySet<string> = new Set(['QUEUE_FULL', 'SANDBOX_UNAVAILABLE'])
 
 export interface Wait {
   wait?: WaitPoint | undefined
@@ -18,8 +21,8 @@ export interface Waited {
 }
 
 /**
- * Holds the call until the revision reached the point or failed. `painted` without a viewer is answered at once; `live` is
- * the build where no session runs, and the answer says so.
+ * Holds the call until the revision reached the point or failed. `painted` without a viewer is answered at once; `live`
+ * starts a session, and is the build where the project can have none, and the answer says so.
  */
 export async function waitForRevision(
   { pipeline, closing }: ApiContext,
@@ -31,12 +34,28 @@ export async function waitForRevision(
   if (wait === 'painted' && !before.session.viewers) {
     return { code: 200, status: { ...before, painted: null }, reason: 'no_viewer' }
   }
-  if (isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
+  if (wait === 'live') await startSession(pipeline, project)
+  else if (wait !== 'painted' && isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
   const signal = untilClosed(reply, closing)
   const reached = await pipeline.waitFor(project, revision, wait, timeoutMs, signal)
   const status = pipeline.status(project)
-  const sessionless = wait === 'live' && status.session.state === 'off'
-  return { code: reached ? 200 : 202, status, ...(sessionless && { reason: 'no_session' }) }
+  const code = reached ? 200 : 202
+  if (wait === 'live' && status.session.state === 'off') return { code, status, reason: 'no_session' }
+  // They may have gone meanwhile.
+  if (wait === 'painted' && status.session.viewers === 0) {
+    return { code, status: { ...status, painted: null }, reason: 'no_viewer' }
+  }
+  return { code, status }
+}
+
+/** Where there is no room for it, its build is waited for. */
+async function startSession(pipeline: ApiContext['pipeline'], project: string): Promise<void> {
+  try {
+    await pipeline.startSession(project)
+  } catch (error) {
+    const isRefused = error instanceof PreviewdError && REFUSALS.has(error.code)
+    if (!isRefused) throw error
+  }
 }
 
 /** A revision can be without a build of its own: the server was too busy, or the build was removed. */

@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
+import { sourceEntries } from '../model/source-entries.ts'
 import { type TaskOutcome, type Worker, WorkerError, type WorkerLimits } from '../model/worker.ts'
 import { type BuildLimits, type BuildOptions, type BuildRun, outputLimits } from './build-run.ts'
 import { fromWorkerError, outsideOfProject, timedOut } from './outcome.ts'
@@ -9,7 +10,6 @@ import { APP, type TaskPlan } from './plan.ts'
 import { refine } from './refine.ts'
 import { finishRest } from './rest.ts'
 import { scriptRunners } from './script-runner.ts'
-import { sourceEntries } from './source-entries.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MIB = 1024 * 1024

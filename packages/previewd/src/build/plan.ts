@@ -94,7 +94,11 @@ function toTasks(line: Line, place: Place): { steps: Task[]; checks: Task[] } {
   return { steps, checks }
 }
 
-function allowedVariables(env: Record<string, string>, allowed: readonly string[]): Record<string, string> {
+/** What of the settings' variables may reach project code. */
+export function allowedVariables(
+  env: Record<string, string>,
+  allowed: readonly string[],
+): Record<string, string> {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => name.startsWith('VITE_') || allowed.includes(name)),
   )

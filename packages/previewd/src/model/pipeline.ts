@@ -1,6 +1,7 @@
 import type { Build } from './build.ts'
 import type { AppliedChanges, ChangeBatch } from './files.ts'
 import type { Project, ProjectSettings } from './project.ts'
+import type { Sessions, SessionView } from './session.ts'
 import type { ProjectStatus } from './status.ts'
 import type { LogLine } from './worker.ts'
 
@@ -29,6 +30,12 @@ export interface Pipeline {
   /** Makes an earlier good build the one that viewers see. */
   publish(id: string, buildId: string): Promise<void>
   status(id: string): ProjectStatus
+  /** Starts a live session or keeps it alive; answers at once. */
+  startSession(id: string): Promise<SessionView>
+  /** Rejects with SESSION_NOT_FOUND where there is none; resolves when its worker is gone. */
+  stopSession(id: string): Promise<void>
+  /** Sessions by state. */
+  sessionCounts(): ReturnType<Sessions['counts']>
   /** True once `revision` (or a newer one) reached the point or failed to; false on time-out or abort. */
   waitFor(
     id: string,

@@ -1,5 +1,6 @@
-import type { FileChange } from './files.ts'
-import type { DevUpdate } from './worker.ts'
+import type { Snapshot } from './files.ts'
+import type { ProjectSettings } from './project.ts'
+import type { DevTask, DevUpdate } from './worker.ts'
 
 export type SessionState = 'off' | 'starting' | 'live' | 'error'
 
@@ -33,7 +34,14 @@ export interface Painted {
 export interface Viewers {
   count(project: string): number
   painted(project: string): Painted | undefined
+  /** Calls back when either changed for a project; returns the function that ends it. */
+  listen(listener: (project: string) => void): () => void
 }
+
+/** How a project is served while it is edited, or in one sentence why it cannot be. */
+export type DevPlan = { root: string; task: DevTask } | { unavailable: string }
+
+export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise<DevPlan>
 
 /** Live dev servers, at most one for each project. */
 export interface Sessions {
@@ -44,7 +52,12 @@ export interface Sessions {
   view(project: string): SessionView
   /** Where the gateway sends an editor's requests; undefined unless it is live. Counts as use. */
   address(project: string): { socket: string; revision: number } | undefined
-  /** Brings a new revision into a live session; undefined where none is live. Errors of the session are its own. */
-  apply(project: string, revision: number, changed: readonly FileChange[]): Promise<DevUpdate | undefined>
+  /**
+   * Brings the newest files and settings into a session, as soon as it is live; one that is in `error` is started
+   * again with them. Undefined where none is live afterwards. Problems of the session are its own: this never rejects.
+   */
+  apply(project: string, revision: number): Promise<DevUpdate | undefined>
+  /** Sessions that wait for a place, start, are live or in error. */
+  counts(): Readonly<Record<Exclude<SessionState, 'off'>, number>>
   close(): Promise<void>
 }

@@ -1,6 +1,7 @@
 import type { Build } from './build.ts'
 import type { ReportedDiagnostic } from './diagnostic.ts'
 import type { InstallProgress } from './environment.ts'
+import type { Painted, SessionView } from './session.ts'
 
 export type ProjectState = 'empty' | 'queued' | 'installing' | 'building' | 'ready' | 'error'
 
@@ -12,8 +13,9 @@ export interface ProjectStatus {
   /** The newest build, without its diagnostics: those stand below. */
   build: Omit<Build, 'diagnostics' | 'timings' | 'project'> | null
   published: { buildId: string; revision: number } | null
-  session: { state: 'off' | 'starting' | 'live' | 'error'; revision?: number; viewers?: number }
-  painted: { revision: number; at: string; errors: number } | null
+  session: SessionView
+  /** What the newest page of an editor says of itself. */
+  painted: Painted | null
   urls: { preview: string; path: string }
   diagnostics: ReportedDiagnostic[]
   timings: { syncMs?: number; installMs?: number; buildMs?: number }

@@ -151,6 +151,8 @@ export type OutputEntry =
 export interface Worker extends AsyncDisposable {
   /** Writes entries below /app; parents are made as needed, existing entries replaced. */
   put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void>
+  /** Removes what is at these paths below /app; nothing need be there. In order with `put`. */
+  remove(paths: readonly string[]): Promise<void>
   /** Runs one task to its end; several may run side by side. Never rejects for what project code does. */
   run(task: Task, onLog?: (line: LogLine) => void): Promise<TaskOutcome>
   /**

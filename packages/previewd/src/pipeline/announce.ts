@@ -1,4 +1,5 @@
 import type { Build } from '../model/build.ts'
+import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { InstallProgress } from '../model/environment.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { PipelineParts } from './parts.ts'
@@ -9,31 +10,40 @@ const PROGRESS_EVERY_MS = 250
 /** Canceled builds may stand before the newest that counts. */
 const BUILDS_LOOKED_AT = 20
 
-type Parts = Pick<PipelineParts, 'projects' | 'builds' | 'events' | 'urls' | 'logs'>
+type Parts = Pick<PipelineParts, 'projects' | 'builds' | 'events' | 'urls' | 'logs' | 'sessions' | 'viewers'>
+
+/** What of a project is known nowhere else. */
+export interface Current {
+  activeBuild(project: string): Build | undefined
+  transforms(project: string): ReportedDiagnostic[]
+}
 
 /** Writes down what becomes of builds, and tells those who wait and those who listen. */
 export class Announcer {
   readonly #parts: Parts
   readonly #watchers: Watchers
-  readonly #activeBuild: (project: string) => Build | undefined
+  readonly #current: Current
   readonly #progress = new Map<string, { progress: InstallProgress; toldMs: number }>()
 
-  constructor(parts: Parts, watchers: Watchers, activeBuild: (project: string) => Build | undefined) {
+  constructor(parts: Parts, watchers: Watchers, current: Current) {
     this.#parts = parts
     this.#watchers = watchers
-    this.#activeBuild = activeBuild
+    this.#current = current
   }
 
   status(id: string): ProjectStatus | undefined {
-    const { projects, urls } = this.#parts
+    const { projects, urls, sessions, viewers } = this.#parts
     const project = projects.get(id)
     if (!project) return undefined
     return deriveStatus({
       project,
-      active: this.#activeBuild(id),
+      active: this.#current.activeBuild(id),
       finished: this.newestFinished(id),
       urls: urls(id),
       progress: this.#progress.get(id)?.progress,
+      session: sessions.view(id),
+      painted: viewers?.painted(id),
+      transforms: this.#current.transforms(id),
     })
   }
 

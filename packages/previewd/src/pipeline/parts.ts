@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import type { Environments } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
+import type { Sessions, Viewers } from '../model/session.ts'
 import type { Builds, Files, Projects } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
 
@@ -13,6 +14,9 @@ export interface PipelineParts {
   builds: Builds
   environments: Environments
   workers: Workers
+  sessions: Sessions
+  /** Pages that show a session; without, nothing is ever painted. */
+  viewers?: Viewers | undefined
   artifacts: Artifacts
   events: EventBus
   logs: BuildLogs

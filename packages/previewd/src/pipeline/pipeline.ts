@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
 import type { Artifact } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
@@ -5,12 +6,15 @@ import { isFinished } from '../model/build.ts'
 import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
 import type { BuildLog, Pipeline, WaitPoint } from '../model/pipeline.ts'
 import type { Project, ProjectSettings } from '../model/project.ts'
+import type { SessionView } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import { Afterwork } from './afterwork.ts'
 import { Announcer } from './announce.ts'
+import { LiveChanges } from './live-changes.ts'
 import { buildsOtherwise, newBuild, requeued } from './new-build.ts'
 import type { PipelineParts } from './parts.ts'
 import { publishBuild } from './publish.ts'
+import { QuietTimers } from './quiet-timers.ts'
 import { recover } from './recover.ts'
 import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
 import { Scheduler } from './scheduler.ts'
@@ -33,6 +37,8 @@ export class BuildPipeline implements Pipeline {
   readonly #afterwork: Afterwork
   readonly #checking = new Set<string>()
   readonly #variants: Variants
+  readonly #live: LiveChanges
+  readonly #quiet = new QuietTimers()
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
   #resumed = false
@@ -40,7 +46,11 @@ export class BuildPipeline implements Pipeline {
   constructor(parts: PipelineParts) {
     this.#parts = parts
     this.#afterwork = new Afterwork(parts.onError)
-    this.#announcer = new Announcer(parts, this.#watchers, (project) => this.#activeBuild(project))
+    this.#live = new LiveChanges(parts, (project) => this.#announcer.statusChanged(project))
+    this.#announcer = new Announcer(parts, this.#watchers, {
+      activeBuild: (project) => this.#activeBuild(project),
+      transforms: (project) => this.#live.diagnostics(project),
+    })
     this.#variants = new Variants(parts, {
       isChecking: (buildId) => this.#checking.has(buildId),
       isBuilding: (project) => this.#activeBuild(project) !== undefined,
@@ -59,6 +69,9 @@ export class BuildPipeline implements Pipeline {
     const put = this.#parts.projects.put(id, settings)
     if (before && before.revision > 0 && buildsOtherwise(before.settings, put.project.settings)) {
       this.#enqueue(put.project, { fresh: true })
+    }
+    if (before && !isDeepStrictEqual(before.settings, put.project.settings)) {
+      void this.#live.bringIn(id, put.project.revision)
     }
     this.#announcer.statusChanged(id)
     return put
@@ -91,8 +104,11 @@ export class BuildPipeline implements Pipeline {
       total: applied.changed.length,
     }
     this.#parts.events.publish('revision', id, data)
-    this.#enqueue(project, { revision: applied.revision, syncMs })
+    // Where a session shows each edit, a build of each would only take its time.
+    if (this.#live.isOn(id)) this.#buildWhenQuiet(id, syncMs)
+    else this.#enqueue(project, { revision: applied.revision, syncMs })
     this.#announcer.statusChanged(id)
+    void this.#live.bringIn(id, applied.revision)
     return applied
   }
 
@@ -104,6 +120,7 @@ export class BuildPipeline implements Pipeline {
     const isBuilt = last?.state === 'succeeded' && last.revision >= project.revision
     if (!force && isBuilt && !this.#scheduler.waiting(id)) return last
     this.#scheduler.checkRoom(id)
+    this.#quiet.clear(id)
     const ticket = this.#enqueue(project, {})
     this.#announcer.statusChanged(id)
     return { ...ticket.build }
@@ -135,9 +152,34 @@ export class BuildPipeline implements Pipeline {
     return status
   }
 
+  async startSession(id: string): Promise<SessionView> {
+    this.#refuseWhileDraining()
+    this.#requireProject(id)
+    const { usable, problems } = await this.#parts.workers.status()
+    if (!usable) {
+      throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${problems.join(' ')}`)
+    }
+    await this.#deleting.get(id)
+    this.#requireProject(id)
+    return this.#parts.sessions.ensure(id)
+  }
+
+  async stopSession(id: string): Promise<void> {
+    this.#requireProject(id)
+    if (this.#parts.sessions.view(id).state === 'off') {
+      throw new PreviewdError('SESSION_NOT_FOUND', 'The project has no live session.')
+    }
+    await this.#parts.sessions.stop(id, 'It was stopped.')
+  }
+
+  sessionCounts() {
+    return this.#parts.sessions.counts()
+  }
+
   /**
-   * `built`: a build of that revision or a newer one ended, well or not. `checked`: its type checks did, too. There are
-   * no sessions and no viewers here: `live` is `built`, and `painted` is reached as soon as the revision is applied.
+   * `built`: a build of that revision or a newer one ended, well or not. `checked`: its type checks did, too. `live`:
+   * the session has it or is in error; `built` where there is none. `painted`: an open page shows it, needs no change
+   * for it, or is not there.
    */
   async waitFor(
     id: string,
@@ -146,6 +188,7 @@ export class BuildPipeline implements Pipeline {
     timeoutMs: number,
     signal?: AbortSignal,
   ): Promise<boolean> {
+    if (point === 'built' || point === 'checked') this.#quiet.fire(id)
     return this.#watchers.until(id, () => this.#isReached(id, revision, point), timeoutMs, signal)
   }
 
@@ -178,12 +221,15 @@ export class BuildPipeline implements Pipeline {
 
   async drain(timeoutMs: number): Promise<void> {
     this.#draining = true
+    // What is not built yet is found at the next start.
+    this.#quiet.close()
     const ended = this.#scheduler.pause()
     const timeOver = Promise.withResolvers<void>()
     const timer = setTimeout(timeOver.resolve, timeoutMs)
     await Promise.race([ended, timeOver.promise])
     clearTimeout(timer)
     await this.#scheduler.pause(SHUTDOWN)
+    this.#live.close()
     await this.#afterwork.close()
   }
 
@@ -233,7 +279,12 @@ export class BuildPipeline implements Pipeline {
 
   #isReached(id: string, revision: number, point: WaitPoint): boolean {
     const project = this.#requireProject(id)
-    if (point === 'applied' || point === 'painted') return project.revision >= revision
+    if (point === 'applied') return project.revision >= revision
+    if (point === 'painted') return this.#live.isPainted(id, revision)
+    const session = point === 'live' ? this.#parts.sessions.view(id) : undefined
+    if (session && session.state !== 'off') {
+      return session.state === 'error' || (session.state === 'live' && (session.revision ?? 0) >= revision)
+    }
     const finished = this.#announcer.newestFinished(id)
     if (finished && finished.revision >= revision)
       return point !== 'checked' || !this.#checking.has(finished.id)
@@ -242,7 +293,18 @@ export class BuildPipeline implements Pipeline {
     return last?.state === 'canceled' && last.revision >= revision
   }
 
+  #buildWhenQuiet(id: string, syncMs: number): void {
+    this.#quiet.after(id, this.#parts.config.build.quietMs, () => {
+      const project = this.#parts.projects.get(id)
+      if (!project || this.#draining) return
+      this.#enqueue(project, { syncMs })
+      this.#announcer.statusChanged(id)
+    })
+  }
+
   async #delete(id: string): Promise<void> {
+    this.#quiet.clear(id)
+    await this.#parts.sessions.stop(id, 'The project was deleted.')
     await this.#scheduler.clear(id)
     await this.#afterwork.clear(id)
     await this.#parts.projects.delete(id)

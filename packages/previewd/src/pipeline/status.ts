@@ -2,6 +2,7 @@ import { type Build, isFinished } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { InstallProgress } from '../model/environment.ts'
 import type { Project } from '../model/project.ts'
+import type { Painted, SessionView } from '../model/session.ts'
 import type { ProjectState, ProjectStatus } from '../model/status.ts'
 
 export interface StatusInputs {
@@ -12,10 +13,15 @@ export interface StatusInputs {
   finished: Build | undefined
   urls: { preview: string; path: string }
   progress: InstallProgress | undefined
+  session: SessionView
+  painted: Painted | undefined
+  /** Of the live session. */
+  transforms: ReportedDiagnostic[]
 }
 
-/** What the API says of a project. The diagnostics are those of the newest build that ended. */
-export function deriveStatus({ project, active, finished, urls, progress }: StatusInputs): ProjectStatus {
+/** What the API says of a project. The diagnostics are those of the session and of the newest build that ended. */
+export function deriveStatus(inputs: StatusInputs): ProjectStatus {
+  const { project, active, finished, urls, progress, session, painted, transforms } = inputs
   const shown = active ?? finished
   const state = stateOf(project, active, finished)
   return {
@@ -24,13 +30,19 @@ export function deriveStatus({ project, active, finished, urls, progress }: Stat
     state,
     build: shown ? withoutDetails(shown) : null,
     published: project.published ?? null,
-    session: { state: 'off' },
-    painted: null,
+    session,
+    painted: painted ?? null,
     urls,
-    diagnostics: finished ? reported(finished) : [],
+    diagnostics: [...transforms, ...(finished ? others(reported(finished), transforms) : [])],
     timings: shown?.timings ?? {},
     ...(state === 'installing' && progress && { progress }),
   }
+}
+
+/** A build that met the same problem says it in other words. */
+function others(found: ReportedDiagnostic[], known: ReportedDiagnostic[]): ReportedDiagnostic[] {
+  const places = new Set(known.map(({ file, line }) => `${file}:${line}`))
+  return found.filter(({ file, line }) => file === undefined || !places.has(`${file}:${line}`))
 }
 
 function stateOf(project: Project, active: Build | undefined, finished: Build | undefined): ProjectState {

@@ -1,3 +1,4 @@
+import { setGlobalProxyFromEnv } from 'node:http'
 import { Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
@@ -73,6 +74,8 @@ class DevHost {
   async #start({ cwd, port, env, revision }: DevRequest & { type: 'start' }): Promise<void> {
     process.chdir(cwd)
     Object.assign(process.env, env)
+    // Node reads them where it starts, and this one started before it knew them.
+    if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
     const folder = viteFolder(cwd)
     process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
     observeWrites(

@@ -40,6 +40,11 @@ export class PutReceiver {
     })
   }
 
+  /** What is at the paths goes, be it a file, a link or a folder. */
+  remove(paths: readonly string[]): void {
+    for (const path of paths) this.#attempt(() => rmSync(join(APP, path), { recursive: true, force: true }))
+  }
+
   /** The first failure since the last call. */
   end(): { code: string; message: string } | undefined {
     const failure = this.#failure

@@ -20,6 +20,7 @@ function receive(message: HostMessage): void {
   if (message.type === 'init') void start(message.version, message.settings)
   else if (message.type === 'put') input.begin(message.entries)
   else if (message.type === 'put-end') endInput(message.id)
+  else if (message.type === 'remove') removeFiles(message.id, message.paths)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
   else if (message.type === 'change') devServer?.change(message.id, message.revision, message.changed)
@@ -30,6 +31,11 @@ function receive(message: HostMessage): void {
 function endInput(id: number): void {
   const failure = input.end()
   channel.send({ type: 'put-done', id, ...(failure ? { failure } : {}) })
+}
+
+function removeFiles(id: number, paths: readonly string[]): void {
+  input.remove(paths)
+  endInput(id)
 }
 
 async function start(version: number, settings: ChildSettings): Promise<void> {

@@ -39,6 +39,8 @@ export type HostMessage =
   /** The chunks that follow are the content of the files among `entries`, one after the other. */
   | { type: 'put'; id: number; entries: PutEntry[] }
   | { type: 'put-end'; id: number }
+  /** Answered with `put-done`, too. */
+  | { type: 'remove'; id: number; paths: string[] }
   | { type: 'run'; id: number; task: TaskRequest }
   /** A task that goes on: connections to the listening socket are joined to its port once it answers. */
   | { type: 'serve'; id: number; task: ServeRequest }

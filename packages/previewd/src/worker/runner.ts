@@ -53,6 +53,8 @@ const IDLE_TIMEOUT_MS = 10 * 60_000
 /** setTimeout fires at once beyond it. */
 const MAX_TIMER_MS = 0x7fffffff
 const END_TIMEOUT_MS = 5_000
+/** Paths of one message, which holds at most 1 MiB. */
+const MAX_PATHS = 500
 /** Share of the memory limit at which an abort of V8 counts as running out of memory. */
 const ABORT_MEMORY_SHARE = 0.6
 
@@ -114,9 +116,15 @@ export class Runner implements Worker {
   }
 
   async put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
-    const turn = this.#putQueue.then(() => this.#put(entries))
-    this.#putQueue = turn.catch(() => undefined)
-    await turn
+    await this.#inTurn(() => this.#put(entries))
+  }
+
+  async remove(paths: readonly string[]): Promise<void> {
+    await this.#inTurn(async () => {
+      for (let start = 0; start < paths.length; start += MAX_PATHS) {
+        await this.#remove(paths.slice(start, start + MAX_PATHS))
+      }
+    })
   }
 
   async run(task: Task, onLog: (line: LogLine) => void = () => undefined): Promise<TaskOutcome> {
@@ -186,14 +194,33 @@ export class Runner implements Worker {
     await this.stop()
   }
 
-  async #put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
+  /** What changes the files of the worker happens in the order in which it was asked for. */
+  async #inTurn(change: () => Promise<void>): Promise<void> {
+    const turn = this.#putQueue.then(change)
+    this.#putQueue = turn.catch(() => undefined)
+    await turn
+  }
+
+  async #remove(paths: string[]): Promise<void> {
     if (this.#ending) throw this.#endedError()
+    const { id, done } = this.#awaitPut()
+    await this.#channel.send({ type: 'remove', id, paths })
+    await done
+  }
+
+  #awaitPut(): { id: number; done: Promise<void> } {
     const id = this.#nextId++
     const done = new Promise<void>((resolve, reject) => {
       this.#puts.set(id, (failure) => (failure ? reject(failure) : resolve()))
     })
     // Rejected also while the entries are still being sent.
     done.catch(() => undefined)
+    return { id, done }
+  }
+
+  async #put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
+    if (this.#ending) throw this.#endedError()
+    const { id, done } = this.#awaitPut()
     try {
       if (await sendEntries(this.#channel, id, entries)) await this.#channel.send({ type: 'put-end', id })
     } catch (error) {

@@ -74,7 +74,9 @@ export class SandboxedWorkers implements Workers {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
-    if (spec.role === 'project') void runner.done.then(() => this.#startSpare(machinery, common))
+    // A worker with sockets of its own serves nobody else.
+    if (spec.role === 'project' && !spec.listen && !spec.bridge)
+      void runner.done.then(() => this.#startSpare(machinery, common))
     return runner
   }
 

@@ -4,6 +4,7 @@ import { type Build, isFinished } from '../../src/model/build.ts'
 import type { Diagnostic } from '../../src/model/diagnostic.ts'
 import type { EventBus } from '../../src/model/event.ts'
 import type { Pipeline } from '../../src/model/pipeline.ts'
+import type { SessionView } from '../../src/model/session.ts'
 import type { ProjectStatus } from '../../src/model/status.ts'
 import type { LogLine } from '../../src/model/worker.ts'
 import type { Store } from '../../src/store/open-store.ts'
@@ -21,6 +22,8 @@ export interface HandWrittenPipeline extends Pipeline {
   failNext(error: Error): void
   /** Whether builds end by themselves, at once. */
   automatic: boolean
+  /** What the session of every project is. */
+  session: SessionView
 }
 
 type Line = LogLine & { at: string }
@@ -86,6 +89,7 @@ export function createHandWrittenPipeline(store: Store, events: EventBus): HandW
 
   const pipeline: HandWrittenPipeline = {
     automatic: false,
+    session: { state: 'off', viewers: 0, restarts: 0 },
     failNext(error) {
       failure = error
     },
@@ -138,7 +142,17 @@ export function createHandWrittenPipeline(store: Store, events: EventBus): HandW
         throw new PreviewdError('BUILD_NOT_PUBLISHABLE', 'It did not succeed.')
       store.projects.setPublished(id, { buildId, revision: build.revision })
     },
-    status: (id) => statusOf(store, id),
+    status: (id) => ({ ...statusOf(store, id), session: pipeline.session }),
+    async startSession() {
+      throwNext()
+      if (pipeline.session.state === 'off') pipeline.session = { ...pipeline.session, state: 'starting' }
+      return pipeline.session
+    },
+    async stopSession() {
+      throwNext()
+      pipeline.session = { ...pipeline.session, state: 'off' }
+    },
+    sessionCounts: () => ({ starting: 0, live: 0, error: 0 }),
     waitFor(id, revision, _point, timeoutMs, signal) {
       const isDone = () => {
         const newest = store.builds.newest(id)
@@ -182,7 +196,7 @@ function statusOf(store: Store, id: string): ProjectStatus {
     state: newest ? state : 'empty',
     build: newest ? (build as ProjectStatus['build']) : null,
     published: project.published ?? null,
-    session: { state: 'off' },
+    session: { state: 'off', viewers: 0, restarts: 0 },
     painted: null,
     urls: { preview: `http://${id}.localhost:4400/`, path: `http://127.0.0.1:4400/preview/${id}/` },
     diagnostics: diagnostics.map((item) => ({ ...item, count: 1, revision: project.revision })),

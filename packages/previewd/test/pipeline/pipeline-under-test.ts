@@ -2,14 +2,18 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, posix } from 'node:path'
 import { createArtifacts } from '../../src/artifact/artifacts.ts'
+import { planDev } from '../../src/build/dev-plan.ts'
 import { BuildLogs } from '../../src/build/log.ts'
 import { type Config, resolveConfig } from '../../src/config.ts'
+import { createEgress } from '../../src/egress/egress-proxy.ts'
 import { createEnvironments } from '../../src/environment/environments.ts'
 import { createEventBus } from '../../src/events/bus.ts'
 import type { Artifacts } from '../../src/model/artifact.ts'
 import type { EventBus } from '../../src/model/event.ts'
 import type { ProjectStatus } from '../../src/model/status.ts'
+import type { Workers } from '../../src/model/worker.ts'
 import { type BuildPipeline, createPipeline } from '../../src/pipeline/pipeline.ts'
+import { createSessions, type LiveSessions, type SessionsOptions } from '../../src/session/sessions.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { createWorkers } from '../../src/worker/workers.ts'
 
@@ -22,6 +26,7 @@ export interface PipelineUnderTest extends AsyncDisposable {
   artifacts: Artifacts
   events: EventBus
   pipeline: BuildPipeline
+  sessions: LiveSessions
   errors: unknown[]
   /** Sends files and waits until their revision is built (or checked). */
   push(
@@ -39,6 +44,9 @@ export interface UnderTestOptions {
   dataDir?: string
   config?: Partial<Config>
   build?: Partial<Config['build']>
+  sessions?: Partial<SessionsOptions>
+  /** Stands between the stages and the sandbox, to count. */
+  observe?: (workers: Workers) => Workers
 }
 
 export async function makeDataDir(): Promise<string> {
@@ -54,7 +62,9 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   const config = { ...base, ...options.config, build: { ...base.build, concurrency: 2, ...options.build } }
   const errors: unknown[] = []
   const store = await openStore({ dataDir, limits: config.limits })
-  const workers = createWorkers({ dataDir, minimumTier: config.sandbox, slots: config.build.concurrency + 1 })
+  const slots = config.build.concurrency + config.sessions.max + 2
+  const real = createWorkers({ dataDir, minimumTier: config.sandbox, slots })
+  const workers = options.observe?.(real) ?? real
   const environments = createEnvironments({
     dataDir,
     workers,
@@ -64,10 +74,27 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   })
   const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
   const events = createEventBus()
+  const socketDir = join(dataDir, 'run')
+  const sessions = createSessions({
+    ...store,
+    ...config.sessions,
+    environments,
+    workers,
+    events,
+    egress: createEgress({ ...config.egress, socketDir }),
+    plan: (snapshot, settings) => planDev(snapshot, settings, config.allowedEnv),
+    socketDir,
+    processes: config.build.processes,
+    logBytes: config.build.logBytes,
+    onError: (error) => errors.push(error),
+    ...options.sessions,
+  })
   const pipeline = createPipeline({
     ...store,
     environments,
     workers,
+    sessions,
+    viewers: options.sessions?.viewers,
     artifacts,
     events,
     logs: new BuildLogs({ dataDir, logBytes: config.build.logBytes }),
@@ -80,6 +107,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   })
   const close = async () => {
     await pipeline.drain(0)
+    await sessions.close()
     await environments.close()
     await workers.close()
     artifacts.close()
@@ -91,6 +119,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     artifacts,
     events,
     pipeline,
+    sessions,
     errors,
     async push(project, files, wait = 'built') {
       const { revision } = await pipeline.applyChanges(project, batchOf(files))

@@ -43,6 +43,23 @@ export const reportedDiagnostic = diagnostic
   .extend({ count: z.number().int(), revision: z.number().int() })
   .meta({ id: 'ReportedDiagnostic' })
 
+export const session = z
+  .object({
+    state: z.enum(['off', 'starting', 'live', 'error']),
+    revision: z.number().int().exactOptional().meta({ description: 'What the dev server has' }),
+    viewers: z.number().int().meta({ description: 'Open pages of editors' }),
+    startedAt: time.exactOptional(),
+    startMs: z.number().int().exactOptional().meta({ description: 'Of the last start' }),
+    warm: z.boolean().exactOptional(),
+    memoryBytes: z.number().exactOptional(),
+    restarts: z.number().int().meta({ description: 'Crashes since it was started' }),
+    reason: z
+      .string()
+      .exactOptional()
+      .meta({ description: 'Why it is in error, starts again, or ended. May be project-written text' }),
+  })
+  .meta({ id: 'Session', description: 'A live dev server of a project' })
+
 export const status = z
   .object({
     project: z.string(),
@@ -50,12 +67,11 @@ export const status = z
     state: z.enum(['empty', 'queued', 'installing', 'building', 'ready', 'error']),
     build: build.omit({ diagnostics: true, timings: true, project: true }).nullable(),
     published: z.object({ buildId: z.string(), revision: z.number().int() }).nullable(),
-    session: z.object({
-      state: z.enum(['off', 'starting', 'live', 'error']),
-      revision: z.number().int().exactOptional(),
-      viewers: z.number().int().exactOptional(),
-    }),
-    painted: z.object({ revision: z.number().int(), at: time, errors: z.number().int() }).nullable(),
+    session,
+    painted: z
+      .object({ revision: z.number().int(), at: time, errors: z.number().int(), visible: z.boolean() })
+      .nullable()
+      .meta({ description: 'What the newest page of an editor says of itself' }),
     urls: z.object({ preview: z.string(), path: z.string() }),
     diagnostics: z.array(reportedDiagnostic),
     timings,

@@ -1,15 +1,18 @@
-import type { Snapshot } from '../model/files.ts'
-import type { InputEntry } from '../model/worker.ts'
+import type { FileEntry, Snapshot } from './files.ts'
+import type { InputEntry } from './worker.ts'
 
 /** Larger files are streamed, so that one of 100 MB does not stand in memory. */
 const MAX_WHOLE_BYTES = 1024 * 1024
 const READ_AHEAD = 16
 
-/** The files of a revision as they go into a worker, a few of them read ahead. */
-export async function* sourceEntries(snapshot: Snapshot): AsyncGenerator<InputEntry> {
+/** Files of a revision, all of them by default, as they go into a worker, a few of them read ahead. */
+export async function* sourceEntries(
+  snapshot: Snapshot,
+  files: Iterable<FileEntry> = snapshot.files.values(),
+): AsyncGenerator<InputEntry> {
   const waiting: Promise<InputEntry>[] = []
   try {
-    for (const { path, size } of snapshot.files.values()) {
+    for (const { path, size } of files) {
       waiting.push(toEntry(snapshot, path, size))
       const next = waiting.length > READ_AHEAD ? waiting.shift() : undefined
       if (next) yield await next

@@ -1,0 +1,98 @@
+import { refine } from '../build/refine.ts'
+import { fromToolError } from '../build/tool-error.ts'
+import type { ReportedDiagnostic } from '../model/diagnostic.ts'
+import type { DevUpdate } from '../model/worker.ts'
+import type { PipelineParts } from './parts.ts'
+
+type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
+
+interface Shown {
+  diagnostics: ReportedDiagnostic[]
+  /** The newest revision for which open pages had to change. */
+  visible: number
+}
+
+/** Brings revisions into live sessions, and keeps what they made of them for as long as the session is there. */
+export class LiveChanges {
+  readonly #parts: Parts
+  readonly #onChange: (project: string) => void
+  readonly #shown = new Map<string, Shown>()
+  readonly #stopListening: (() => void)[]
+
+  /** `onChange` is called whenever the session of a project, its viewers or their words are other than before. */
+  constructor(parts: Parts, onChange: (project: string) => void) {
+    this.#parts = parts
+    this.#onChange = onChange
+    this.#stopListening = [
+      parts.events.listen(({ type, project }) => {
+        if (type === 'session') this.#sessionChanged(project)
+      }),
+    ]
+    if (parts.viewers) this.#stopListening.push(parts.viewers.listen(onChange))
+  }
+
+  close(): void {
+    for (const stop of this.#stopListening) stop()
+  }
+
+  /** True where a session shows edits, or soon will. */
+  isOn(project: string): boolean {
+    const { state } = this.#parts.sessions.view(project)
+    return state === 'live' || state === 'starting'
+  }
+
+  /** Never rejects. */
+  async bringIn(project: string, revision: number): Promise<void> {
+    try {
+      const update = await this.#parts.sessions.apply(project, revision)
+      if (update) await this.#show(project, update)
+    } catch (error) {
+      this.#parts.onError(error, `A revision of project ${project} could not be shown live.`)
+    }
+  }
+
+  diagnostics(project: string): ReportedDiagnostic[] {
+    return this.#shown.get(project)?.diagnostics ?? []
+  }
+
+  /** True also where no page is open, or where none had to change for it. */
+  isPainted(project: string, revision: number): boolean {
+    const { viewers, sessions } = this.#parts
+    if (!viewers || viewers.count(project) === 0) return true
+    if ((viewers.painted(project)?.revision ?? 0) >= revision) return true
+    const shown = this.#shown.get(project)
+    return (
+      shown !== undefined && shown.visible < revision && (sessions.view(project).revision ?? 0) >= revision
+    )
+  }
+
+  async #show(project: string, update: DevUpdate): Promise<void> {
+    const { revision, kind } = update
+    const diagnostics = await this.#reported(project, update)
+    const { sessions, events } = this.#parts
+    const view = sessions.view(project)
+    if (view.state !== 'live') return
+    const before = this.#shown.get(project)?.visible ?? (kind === 'none' ? 0 : revision)
+    this.#shown.set(project, { diagnostics, visible: kind === 'none' ? before : Math.max(before, revision) })
+    events.publish('session', project, { ...view, revision, kind, errors: diagnostics })
+    if (diagnostics.length > 0) events.publish('diagnostic', project, { revision, diagnostics })
+  }
+
+  async #reported(project: string, { revision, errors }: DevUpdate): Promise<ReportedDiagnostic[]> {
+    if (errors.length === 0) return []
+    await using snapshot = await this.#parts.files.snapshot(project)
+    const root = this.#parts.projects.get(project)?.settings.root ?? ''
+    const found = errors.flatMap((error) => fromToolError(error, { files: snapshot.files, root }))
+    const refined = await refine(
+      found.map((diagnostic) => ({ ...diagnostic, origin: 'transform' })),
+      snapshot,
+    )
+    return refined.map((diagnostic) => ({ ...diagnostic, count: 1, revision }))
+  }
+
+  #sessionChanged(project: string): void {
+    const { state } = this.#parts.sessions.view(project)
+    if (state !== 'live') this.#shown.delete(project)
+    this.#onChange(project)
+  }
+}

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { toPlainText } from '../lib/plain-text.ts'
+import type { Egress, EgressPolicy } from '../model/egress.ts'
+import type { Environment } from '../model/environment.ts'
+import type { Manifest, Snapshot } from '../model/files.ts'
+import { sourceEntries } from '../model/source-entries.ts'
+import {
+  type DevServer,
+  type DevTask,
+  type DevUpdate,
+  type LogLine,
+  type TaskOutcome,
+  type Worker,
+  WorkerError,
+  type WorkerLimits,
+  type Workers,
+} from '../model/worker.ts'
+import { manifestDiff } from './manifest-diff.ts'
+
+export interface DevWorkerParts {
+  workers: Workers
+  egress: Egress
+  /** Folder of the sockets at which dev servers are reached. */
+  socketDir: string
+  memoryBytes: number
+  processes: number
+  logBytes: number
+}
+
+/** What is served and how; another one needs another worker. */
+export interface Serving {
+  task: DevTask
+  egress: EgressPolicy
+}
+
+export interface DevWorkerSpec extends Serving {
+  environment: Environment | null
+}
+
+const MIB = 1024 * 1024
+/** setTimeout knows no longer time; sessions end for other reasons. */
+const WALL_MS = 0x7fffffff
+const START_TIMEOUT_MS = 90_000
+const UPDATE_TIMEOUT_MS = 60_000
+const EGRESS_PORT = 3128
+const MAX_REASON_LENGTH = 1000
+/** Node's own fetch uses a proxy only where it is told to. */
+const PROXY_ENV = {
+  HTTP_PROXY: `http://127.0.0.1:${EGRESS_PORT}`,
+  HTTPS_PROXY: `http://127.0.0.1:${EGRESS_PORT}`,
+  NO_PROXY: 'localhost,127.0.0.1,::1',
+  NODE_USE_ENV_PROXY: '1',
+}
+
+/** The dev server did not come to listen, or is gone; the message is a reason for the project's authors. */
+export class DevServerFailed extends Error {}
+
+/** One worker with the dev server of one project in it. */
+export class DevWorker {
+  readonly serving: Serving
+  readonly environmentKey: string | undefined
+  readonly server: DevServer
+  /** Resolves with the reason when the dev server is no more. */
+  readonly ended: Promise<string>
+  readonly #worker: Worker
+  readonly #resources: AsyncDisposableStack
+  #revision: number
+  #files: Manifest
+
+  constructor(
+    { task, egress, environment }: DevWorkerSpec,
+    snapshot: Snapshot,
+    { server, worker, ended }: { server: DevServer; worker: Worker; ended: Promise<string> },
+    resources: AsyncDisposableStack,
+  ) {
+    this.serving = { task, egress }
+    this.environmentKey = environment?.key
+    this.server = server
+    this.ended = ended
+    this.#worker = worker
+    this.#resources = resources
+    this.#revision = snapshot.revision
+    this.#files = snapshot.files
+  }
+
+  /**
+   * Starts a worker with the files of the snapshot, and the dev server in it; resolves when that answers. Rejects with
+   * DevServerFailed for what the project's code does.
+   */
+  static async start(parts: DevWorkerParts, spec: DevWorkerSpec, snapshot: Snapshot, signal: AbortSignal) {
+    const resources = new AsyncDisposableStack()
+    const late = new AbortController()
+    const timer = setTimeout(() => late.abort(), START_TIMEOUT_MS)
+    try {
+      return await launch(resources, parts, spec, snapshot, AbortSignal.any([signal, late.signal]))
+    } catch (error) {
+      await resources.disposeAsync()
+      if (late.signal.aborted) {
+        throw new DevServerFailed(`The dev server did not answer within ${START_TIMEOUT_MS / 1000} s.`)
+      }
+      throw error instanceof WorkerError ? new DevServerFailed(error.message) : error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  get revision(): number {
+    return this.#revision
+  }
+
+  /** What has changed since the revision that it has. */
+  changesTo({ files }: Snapshot) {
+    return manifestDiff(this.#files, files)
+  }
+
+  /** Brings the files of a newer revision in and tells the dev server. Rejects with a WorkerError where it is gone. */
+  async update(snapshot: Snapshot): Promise<DevUpdate> {
+    const changed = this.changesTo(snapshot)
+    const gone = changed.flatMap(({ path, kind }) => (kind === 'deleted' ? [path] : []))
+    const come = changed.flatMap(({ path }) => snapshot.files.get(path) ?? [])
+    // A worker that takes no files or whose plugins never answer is of no use any more.
+    const timer = setTimeout(() => void this.#worker.stop(), UPDATE_TIMEOUT_MS)
+    try {
+      if (gone.length > 0) await this.#worker.remove(gone)
+      if (come.length > 0) await this.#worker.put(sourceEntries(snapshot, come))
+      const update = await this.server.update(snapshot.revision, changed)
+      this.#files = snapshot.files
+      this.#revision = snapshot.revision
+      return update
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  memoryBytes(): Promise<number> {
+    return this.#worker.memoryBytes()
+  }
+
+  async stop(): Promise<void> {
+    await this.#resources.disposeAsync()
+  }
+}
+
+async function launch(
+  resources: AsyncDisposableStack,
+  parts: DevWorkerParts,
+  spec: DevWorkerSpec,
+  snapshot: Snapshot,
+  signal: AbortSignal,
+): Promise<DevWorker> {
+  const { task, environment, egress } = spec
+  const gate =
+    egress === 'none'
+      ? undefined
+      : resources.adopt(await parts.egress.open(snapshot.project, egress), (opened) => opened.close())
+  const worker = resources.use(
+    await parts.workers.start({
+      limits: workerLimits(parts, snapshot),
+      binds: environment?.binds ?? [],
+      role: 'project',
+      listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),
+      ...(gate && { bridge: { socket: gate.socket, port: EGRESS_PORT } }),
+      signal,
+    }),
+  )
+  await worker.put(sourceEntries(snapshot))
+  if (environment && environment.entries.length > 0) await worker.put(environment.entries)
+  let lastLine = ''
+  const served = gate ? { ...task, env: { ...task.env, ...PROXY_ENV } } : task
+  const server = await worker.serve(served, snapshot.revision, ({ stream, text }: LogLine) => {
+    if (stream === 'stderr' && text.trim() !== '') lastLine = text
+  })
+  if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
+  const ended = server.ended.then((outcome) => explain(outcome, lastLine))
+  return new DevWorker(spec, snapshot, { server, worker, ended }, resources.move())
+}
+
+function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits {
+  let sourceBytes = 0
+  for (const { size } of files.values()) sourceBytes += size
+  return {
+    memoryBytes: parts.memoryBytes,
+    processes: parts.processes,
+    wallMs: WALL_MS,
+    // Of what it may grow to while it is edited; what is used of it counts as memory.
+    appBytes: 2 * sourceBytes + 256 * MIB,
+    tmpBytes: 256 * MIB,
+    cpuWeight: 200,
+    logBytes: parts.logBytes,
+  }
+}
+
+function explain(outcome: TaskOutcome, lastLine: string): string {
+  const reason = toPlainText(words(outcome, lastLine))
+  return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH)}…` : reason
+}
+
+function words(outcome: TaskOutcome, lastLine: string): string {
+  if (outcome.kind === 'failed') {
+    const code = outcome.exitCode === null ? '' : ` with exit code ${outcome.exitCode}`
+    const said = outcome.errors[0]?.message ?? lastLine
+    return said === '' ? `The dev server ended${code}.` : `The dev server ended${code}: ${said}`
+  }
+  if (outcome.kind === 'out_of_memory') return 'The dev server needed more memory than it may have.'
+  if (outcome.kind === 'violation') return outcome.detail
+  return outcome.kind === 'succeeded' ? 'The dev server ended by itself.' : 'The dev server was ended.'
+}

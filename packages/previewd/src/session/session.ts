@@ -1,0 +1,313 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import { PreviewdError } from '../errors.ts'
+import type { Environments } from '../model/environment.ts'
+import type { FileChange, Snapshot } from '../model/files.ts'
+import type { PlanDev, SessionState, SessionView } from '../model/session.ts'
+import type { Files, Projects } from '../model/store.ts'
+import { type DevUpdate, WorkerError } from '../model/worker.ts'
+import { Attempts } from './attempts.ts'
+import {
+  DevServerFailed,
+  DevWorker,
+  type DevWorkerParts,
+  type DevWorkerSpec,
+  type Serving,
+} from './dev-worker.ts'
+
+export interface SessionParts extends DevWorkerParts {
+  projects: Projects
+  files: Files
+  environments: Environments
+  plan: PlanDev
+  now: () => number
+  /** Failures of the server that no caller is there for. */
+  onError: (error: unknown, what: string) => void
+}
+
+export interface SessionEvents {
+  changed: () => void
+  /** It needs no worker any more: it ended by itself, or is in error. */
+  released: () => void
+}
+
+/** Files that decide what is installed; looked at only where one of them changed. */
+const PACKAGE_FILES =
+  /(?:^|\/)(?:package\.json|pnpm-workspace\.yaml|\.npmrc|pnpm-lock\.yaml|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|bun\.lockb?)$/
+
+/** There is nothing that a dev server could serve; the message says why. */
+class Unavailable extends Error {}
+
+/**
+ * The dev server of one project, from its first start to its end. All that happens to it happens one after the other;
+ * `stop` interrupts.
+ */
+export class Session {
+  readonly project: string
+  readonly #parts: SessionParts
+  readonly #events: SessionEvents
+  readonly #attempts: Attempts
+  readonly #life = new AbortController()
+  #state: SessionState = 'starting'
+  #turn: Promise<unknown> = Promise.resolve()
+  /** Resolved whenever it is neither waiting nor starting. */
+  #settled = Promise.withResolvers<void>()
+  #worker: DevWorker | undefined
+  #lastUpdate: DevUpdate | undefined
+  #reason: string | undefined
+  #startedAt: string | undefined
+  #startMs: number | undefined
+  #restarts = 0
+  #memoryBytes = 0
+  #usedAt: number
+  /** Since when it has waited for what it waits for now. */
+  #since: number
+
+  constructor(parts: SessionParts, project: string, events: SessionEvents) {
+    this.project = project
+    this.#parts = parts
+    this.#events = events
+    this.#attempts = new Attempts(parts.now)
+    this.#usedAt = parts.now()
+    this.#since = parts.now()
+  }
+
+  get state(): SessionState {
+    return this.#state
+  }
+
+  get isStopped(): boolean {
+    return this.#life.signal.aborted
+  }
+
+  get usedAt(): number {
+    return this.#usedAt
+  }
+
+  get since(): number {
+    return this.#since
+  }
+
+  get mayRetry(): boolean {
+    return this.#attempts.mayRetry
+  }
+
+  get address(): { socket: string; revision: number } | undefined {
+    return this.#worker && { socket: this.#worker.server.socket, revision: this.#worker.revision }
+  }
+
+  view(): Omit<SessionView, 'viewers'> {
+    return {
+      state: this.#state,
+      restarts: this.#restarts,
+      ...(this.#worker && { revision: this.#worker.revision, memoryBytes: this.#memoryBytes }),
+      ...(this.#startedAt !== undefined && { startedAt: this.#startedAt }),
+      ...(this.#startMs !== undefined && { startMs: this.#startMs }),
+      ...(this.#reason !== undefined && { reason: this.#reason }),
+    }
+  }
+
+  use(): void {
+    this.#usedAt = this.#parts.now()
+  }
+
+  async measure(): Promise<void> {
+    this.#memoryBytes = (await this.#worker?.memoryBytes()) ?? 0
+  }
+
+  /** Says that it waits for a place; with new files or settings, earlier failures do not count. */
+  wait({ afresh }: { afresh: boolean }): void {
+    if (afresh) this.#attempts.forgive()
+    this.#become('starting')
+  }
+
+  /** Starts; there is a place for it. */
+  begin(): void {
+    void this.#inTurn(() => this.#start())
+  }
+
+  /** See {@link Sessions.apply}. */
+  async apply(revision: number): Promise<DevUpdate | undefined> {
+    await this.#settled.promise
+    return await this.#inTurn(() => this.#bringIn(revision))
+  }
+
+  /** Gives up waiting, with a reason. */
+  fail(reason: string): void {
+    this.#become('error', reason)
+  }
+
+  async stop(reason: string): Promise<void> {
+    this.#life.abort()
+    this.#become('off', reason)
+    await this.#turn
+    await this.#endWorker()
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T | undefined> {
+    const turn = this.#turn.then(async () => (this.isStopped ? undefined : await action()))
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  #become(state: SessionState, reason?: string): void {
+    // What ends is not brought back by what was under way.
+    if (this.#state === 'off') return
+    this.#state = state
+    this.#reason = reason
+    this.#since = this.#parts.now()
+    if (state !== 'starting') this.#settled.resolve()
+    else this.#settled = renewed(this.#settled)
+    this.#events.changed()
+  }
+
+  async #start(): Promise<void> {
+    const startedMs = performance.now()
+    try {
+      const worker = await this.#launch()
+      if (this.isStopped) return await worker.stop()
+      this.#startMs = Math.round(performance.now() - startedMs)
+      this.#startedAt = new Date(this.#parts.now()).toISOString()
+      this.#take(worker)
+      this.use()
+      this.#become('live')
+      // What came while it started.
+      const newest = this.#parts.projects.get(this.project)?.revision ?? 0
+      if (newest > worker.revision) void this.apply(newest)
+    } catch (error) {
+      if (!this.isStopped) this.#giveUp(error)
+    }
+  }
+
+  async #launch(): Promise<DevWorker> {
+    await using snapshot = await this.#parts.files.snapshot(this.project)
+    const plan = await this.#plan(snapshot)
+    const spec = await this.#prepare(snapshot, plan)
+    return await DevWorker.start(this.#parts, spec, snapshot, this.#life.signal)
+  }
+
+  async #plan(snapshot: Snapshot): Promise<RootedServing> {
+    const settings = this.#parts.projects.get(this.project)?.settings
+    if (!settings) throw new Unavailable('There is no such project.')
+    const plan = await this.#parts.plan(snapshot, settings)
+    if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
+    return { root: plan.root, task: plan.task, egress: settings.egress }
+  }
+
+  async #prepare(snapshot: Snapshot, { root, task, egress }: RootedServing): Promise<DevWorkerSpec> {
+    const { signal } = this.#life
+    const prepared = await this.#parts.environments.prepare(snapshot, { root, signal })
+    if (!prepared.ok) throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
+    return { task, egress, environment: prepared.environment }
+  }
+
+  #take(worker: DevWorker): void {
+    this.#worker = worker
+    void worker.ended.then((reason) => {
+      if (this.#worker === worker && !this.isStopped) void this.#inTurn(() => this.#recover(worker, reason))
+    })
+  }
+
+  /** After a crash: the same again, later each time, and not for ever. */
+  async #recover(crashed: DevWorker, reason: string): Promise<void> {
+    if (this.#worker !== crashed) return
+    this.#attempts.failed()
+    await this.#endWorker()
+    if (!this.#attempts.mayRetry) {
+      this.#become('error', `It ended too often. ${reason}`)
+      return this.#events.released()
+    }
+    this.#restarts++
+    this.#become('starting', reason)
+    await delay(this.#attempts.pauseMs, undefined, { signal: this.#life.signal }).catch(() => undefined)
+    if (!this.isStopped) await this.#start()
+  }
+
+  async #bringIn(revision: number): Promise<DevUpdate | undefined> {
+    const worker = this.#worker
+    if (!worker) return undefined
+    this.use()
+    try {
+      await using snapshot = await this.#parts.files.snapshot(this.project)
+      const update = await this.#update(worker, snapshot)
+      if (update) this.#lastUpdate = update
+      return (
+        this.#lastUpdate ?? { revision: Math.max(revision, worker.revision), kind: 'restart', errors: [] }
+      )
+    } catch (error) {
+      // A server that is gone is started anew, with these files.
+      if (error instanceof WorkerError || this.isStopped) return undefined
+      await this.#endWorker()
+      this.#giveUp(error)
+      return undefined
+    }
+  }
+
+  /** Undefined where nothing is new. */
+  async #update(worker: DevWorker, snapshot: Snapshot): Promise<DevUpdate | undefined> {
+    const changed = worker.changesTo(snapshot)
+    const plan = await this.#plan(snapshot)
+    const spec = await this.#specAfter(worker, snapshot, plan, changed)
+    if (spec) return await this.#replace(worker, spec, snapshot)
+    if (changed.length === 0) return undefined
+    const update = await worker.update(snapshot)
+    this.#events.changed()
+    return update
+  }
+
+  /** Undefined where the worker fits as it is, or where what it would need instead cannot be had. */
+  async #specAfter(
+    worker: DevWorker,
+    snapshot: Snapshot,
+    plan: RootedServing,
+    changed: readonly FileChange[],
+  ): Promise<DevWorkerSpec | undefined> {
+    const isSame = isDeepStrictEqual(worker.serving, { task: plan.task, egress: plan.egress })
+    if (isSame && !changed.some(({ path }) => PACKAGE_FILES.test(path))) return undefined
+    try {
+      const spec = await this.#prepare(snapshot, plan)
+      return isSame && spec.environment?.key === worker.environmentKey ? undefined : spec
+    } catch (error) {
+      // The build of this revision tells what is wrong; until it is mended, the page goes on with what it has.
+      if (error instanceof DevServerFailed) return undefined
+      throw error
+    }
+  }
+
+  /** A new worker beside the old one; open pages find the new server when the old one goes. */
+  async #replace(old: DevWorker, spec: DevWorkerSpec, snapshot: Snapshot): Promise<DevUpdate> {
+    const worker = await DevWorker.start(this.#parts, spec, snapshot, this.#life.signal)
+    if (this.isStopped) await worker.stop()
+    else this.#take(worker)
+    await old.stop()
+    this.#events.changed()
+    return { revision: snapshot.revision, kind: 'restart', errors: [] }
+  }
+
+  #giveUp(error: unknown): void {
+    const known = error instanceof PreviewdError || error instanceof DevServerFailed
+    if (error instanceof Unavailable) {
+      this.#become('off', error.message)
+    } else {
+      if (!known) this.#parts.onError(error, `The session of project ${this.project} failed.`)
+      this.#attempts.failed()
+      this.#become('error', known ? error.message : 'The server failed; the session can be started again.')
+    }
+    this.#events.released()
+  }
+
+  async #endWorker(): Promise<void> {
+    const worker = this.#worker
+    this.#worker = undefined
+    await worker?.stop()
+  }
+}
+
+type RootedServing = Serving & { root: string }
+
+/** Those who wait already go on waiting. */
+function renewed(settled: PromiseWithResolvers<void>): PromiseWithResolvers<void> {
+  const next = Promise.withResolvers<void>()
+  settled.resolve(next.promise)
+  return next
+}

@@ -1,0 +1,190 @@
+import { LRUCache } from 'lru-cache'
+import { PreviewdError } from '../errors.ts'
+import type { EventBus } from '../model/event.ts'
+import type { Sessions, SessionView, Viewers } from '../model/session.ts'
+import type { DevUpdate } from '../model/worker.ts'
+import { Session, type SessionParts } from './session.ts'
+
+export interface SessionsOptions extends Omit<SessionParts, 'now'> {
+  /** Sessions with a worker, at the same time. */
+  max: number
+  /** A session that nobody uses for so long ends. */
+  idleMs: number
+  events: EventBus
+  viewers?: Viewers | undefined
+  /** Milliseconds; the clock by default. */
+  now?: () => number
+}
+
+const SWEEP_MS = 1000
+/** Sessions that may wait for a place. */
+const MAX_WAITING = 100
+const MAX_WAIT_MS = 120_000
+/** A session is not put to sleep for another one before it was left alone for this long. */
+const KEPT_MS = 10_000
+const MAX_REMEMBERED = 1000
+const ASLEEP = 'Asleep:'
+
+export function createSessions(options: SessionsOptions): LiveSessions {
+  return new LiveSessions(options)
+}
+
+/** Live dev servers; see {@link Sessions}. Those used longest ago sleep first where there are too many. */
+export class LiveSessions implements Sessions {
+  readonly #options: SessionsOptions
+  readonly #parts: SessionParts
+  readonly #sessions = new Map<string, Session>()
+  /** In the order in which they began to wait. */
+  readonly #waiting = new Set<Session>()
+  /** Sessions that have a worker, or had one that is still ending. */
+  readonly #placed = new Set<Session>()
+  readonly #last = new LRUCache<string, Omit<SessionView, 'viewers'>>({ max: MAX_REMEMBERED })
+  readonly #timer: NodeJS.Timeout
+  #closed = false
+
+  constructor(options: SessionsOptions) {
+    this.#options = options
+    this.#parts = { ...options, now: options.now ?? Date.now }
+    this.#timer = setInterval(() => void this.sweep(), SWEEP_MS).unref()
+  }
+
+  ensure(project: string): SessionView {
+    if (this.#closed) throw new PreviewdError('SHUTTING_DOWN', 'The server is ending; try again.')
+    const session = this.#sessions.get(project)
+    session?.use()
+    if (!session) this.#enqueue(this.#create(project))
+    else if (session.state === 'error' && session.mayRetry) this.#enqueue(session)
+    return this.view(project)
+  }
+
+  async stop(project: string, reason: string): Promise<void> {
+    const session = this.#sessions.get(project)
+    if (session) await this.#end(session, reason)
+  }
+
+  view(project: string): SessionView {
+    const viewers = this.#options.viewers?.count(project) ?? 0
+    const last = this.#sessions.get(project)?.view() ?? this.#last.get(project)
+    return { state: 'off', restarts: 0, ...last, viewers }
+  }
+
+  address(project: string): { socket: string; revision: number } | undefined {
+    const session = this.#sessions.get(project)
+    session?.use()
+    return session?.state === 'live' ? session.address : undefined
+  }
+
+  async apply(project: string, revision: number): Promise<DevUpdate | undefined> {
+    const session = this.#sessions.get(project)
+    if (session?.state === 'error' && this.#hasRoom()) this.#enqueue(session, { afresh: true })
+    return await session?.apply(revision)
+  }
+
+  counts() {
+    const counts = { starting: 0, live: 0, error: 0 }
+    for (const { state } of this.#sessions.values()) if (state !== 'off') counts[state]++
+    return counts
+  }
+
+  /** Ends what nobody uses, gives places to those who wait, and measures. Called every second. */
+  async sweep(): Promise<void> {
+    const { idleMs, onError } = this.#options
+    const now = this.#parts.now()
+    try {
+      for (const session of [...this.#sessions.values()]) {
+        if (this.#isWatched(session)) session.use()
+        if (this.#waiting.has(session)) this.#endLongWait(session, now)
+        else if (session.state !== 'starting' && now - session.usedAt >= idleMs) {
+          await this.#end(session, `${ASLEEP} nobody used it for ${Math.round(idleMs / 60_000)} minutes.`)
+        } else if (session.state === 'live') await session.measure()
+      }
+      this.#fill()
+    } catch (error) {
+      onError(error, 'Sessions could not be looked after.')
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#timer)
+    const reason = `${ASLEEP} the server ended.`
+    await Promise.all([...this.#sessions.values()].map((session) => this.#end(session, reason)))
+  }
+
+  #create(project: string): Session {
+    if (!this.#hasRoom())
+      throw new PreviewdError('QUEUE_FULL', 'Too many sessions wait for a place; try again later.')
+    const session: Session = new Session(this.#parts, project, {
+      changed: () => this.#tell(session),
+      released: () => this.#release(session),
+    })
+    this.#sessions.set(project, session)
+    return session
+  }
+
+  #enqueue(session: Session, { afresh = false } = {}): void {
+    this.#waiting.add(session)
+    session.wait({ afresh })
+    this.#fill()
+  }
+
+  #hasRoom(): boolean {
+    return this.#waiting.size < MAX_WAITING
+  }
+
+  #fill(): void {
+    for (const session of this.#waiting) {
+      if (this.#closed || this.#placed.size >= this.#options.max) break
+      this.#waiting.delete(session)
+      this.#placed.add(session)
+      session.begin()
+    }
+    if (this.#waiting.size > 0) this.#makePlace()
+  }
+
+  /** Puts the one to sleep that was used longest ago, unless it is in use, or one is going already. */
+  #makePlace(): void {
+    const placed = [...this.#placed]
+    if (placed.some(({ isStopped }) => isStopped)) return
+    const latest = this.#parts.now() - KEPT_MS
+    const [oldest] = placed
+      .filter((session) => session.state === 'live' && session.usedAt <= latest && !this.#isWatched(session))
+      .sort((a, b) => a.usedAt - b.usedAt)
+    if (oldest) void this.#end(oldest, `${ASLEEP} another project needed its place.`)
+  }
+
+  #endLongWait(session: Session, now: number): void {
+    if (now - session.since < MAX_WAIT_MS) return
+    this.#waiting.delete(session)
+    session.fail('There is no room: all sessions of this server are in use.')
+  }
+
+  #isWatched({ project }: Session): boolean {
+    return (this.#options.viewers?.count(project) ?? 0) > 0
+  }
+
+  /** Resolves when its worker is gone. */
+  async #end(session: Session, reason: string): Promise<void> {
+    this.#waiting.delete(session)
+    try {
+      await session.stop(reason)
+    } catch (error) {
+      this.#options.onError(error, `The session of project ${session.project} could not be ended.`)
+    }
+    this.#release(session)
+  }
+
+  #release(session: Session): void {
+    this.#placed.delete(session)
+    this.#fill()
+  }
+
+  #tell(session: Session): void {
+    const { project } = session
+    if (session.state === 'off' && this.#sessions.get(project) === session) {
+      this.#sessions.delete(project)
+      this.#last.set(project, session.view())
+    }
+    this.#options.events.publish('session', project, this.view(project))
+  }
+}
