@@ -19,6 +19,7 @@ import { closeWithConnections, createFrontServer, listenForPaths } from './front
 import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
+import { createViewers } from './serve/viewers.ts'
 import { createSessions } from './session/sessions.ts'
 import { openStore } from './store/open-store.ts'
 import { createWorkers } from './worker/workers.ts'
@@ -79,12 +80,14 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   const socketDir = join(config.dataDir, 'run')
   // Sockets of a server that was killed.
   await rm(socketDir, { recursive: true, force: true })
+  const viewers = createViewers()
   const sessions = createSessions({
     ...store,
     ...config.sessions,
     environments,
     workers,
     events,
+    viewers,
     egress: createEgress({ ...config.egress, socketDir }),
     plan: (snapshot, settings) => planDev(snapshot, settings, config.allowedEnv),
     socketDir,
@@ -100,6 +103,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     environments,
     workers,
     sessions,
+    viewers,
     artifacts,
     events,
     logs: new BuildLogs({ dataDir: config.dataDir, logBytes: config.build.logBytes }),
@@ -113,6 +117,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     artifacts,
     grants,
     events,
+    sessions,
+    viewers,
     status: (project) => pipeline.status(project),
     isEditor: (request) => isKeylessLoopback(config, request),
     variant: (project, buildId) => pipeline.variant(project, buildId),

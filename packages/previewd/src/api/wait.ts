@@ -34,8 +34,8 @@ export async function waitForRevision(
   if (wait === 'painted' && !before.session.viewers) {
     return { code: 200, status: { ...before, painted: null }, reason: 'no_viewer' }
   }
-  if (wait === 'live') await startSession(pipeline, project)
-  else if (wait !== 'painted' && isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
+  const isShownLive = wait === 'painted' || (wait === 'live' && (await startSession(pipeline, project)))
+  if (!isShownLive && isUnbuilt(before, revision)) await pipeline.requestBuild(project, {})
   const signal = untilClosed(reply, closing)
   const reached = await pipeline.waitFor(project, revision, wait, timeoutMs, signal)
   const status = pipeline.status(project)
@@ -48,13 +48,14 @@ export async function waitForRevision(
   return { code, status }
 }
 
-/** Where there is no room for it, its build is waited for. */
-async function startSession(pipeline: ApiContext['pipeline'], project: string): Promise<void> {
+/** False where there is no room for it. */
+async function startSession(pipeline: ApiContext['pipeline'], project: string): Promise<boolean> {
   try {
     await pipeline.startSession(project)
+    return true
   } catch (error) {
-    const isRefused = error instanceof PreviewdError && REFUSALS.has(error.code)
-    if (!isRefused) throw error
+    if (error instanceof PreviewdError && REFUSALS.has(error.code)) return false
+    throw error
   }
 }
 

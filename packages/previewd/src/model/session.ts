@@ -36,6 +36,8 @@ export interface Viewers {
   painted(project: string): Painted | undefined
   /** Calls back when either changed for a project; returns the function that ends it. */
   listen(listener: (project: string) => void): () => void
+  /** Drops what was reported of a project that is no more. */
+  forget(project: string): void
 }
 
 /** How a project is served while it is edited, or in one sentence why it cannot be. */

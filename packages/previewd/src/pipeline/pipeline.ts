@@ -308,6 +308,7 @@ export class BuildPipeline implements Pipeline {
     await this.#scheduler.clear(id)
     await this.#afterwork.clear(id)
     await this.#parts.projects.delete(id)
+    this.#parts.viewers?.forget(id)
     this.#watchers.notify(id)
   }
 

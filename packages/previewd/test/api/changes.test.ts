@@ -102,8 +102,15 @@ describe('wait', () => {
     expect(answer.json()).toMatchObject({ painted: null, reason: 'no_viewer', status: { painted: null } })
   })
 
-  it('=live is the build where no session runs, and says so', async () => {
+  it('=live starts a session', async () => {
     server.pipeline.automatic = true
+    const answer = await push({ files }, '?wait=live')
+    expect(answer.json()).toMatchObject({ status: { session: { state: 'starting' } } })
+  })
+
+  it('=live is the build where there is no room for a session, and says so', async () => {
+    server.pipeline.automatic = true
+    server.pipeline.sessionRefusal = new PreviewdError('QUEUE_FULL', 'full')
     const answer = await push({ files }, '?wait=live')
     expect(answer.json()).toMatchObject({ reason: 'no_session', status: { state: 'ready' } })
   })

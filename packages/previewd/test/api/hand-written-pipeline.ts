@@ -24,6 +24,8 @@ export interface HandWrittenPipeline extends Pipeline {
   automatic: boolean
   /** What the session of every project is. */
   session: SessionView
+  /** What starting one rejects with. */
+  sessionRefusal?: Error
 }
 
 type Line = LogLine & { at: string }
@@ -143,13 +145,15 @@ export function createHandWrittenPipeline(store: Store, events: EventBus): HandW
       store.projects.setPublished(id, { buildId, revision: build.revision })
     },
     status: (id) => ({ ...statusOf(store, id), session: pipeline.session }),
-    async startSession() {
-      throwNext()
+    async startSession(id) {
+      if (pipeline.sessionRefusal) throw pipeline.sessionRefusal
+      if (!store.projects.get(id)) throw new PreviewdError('PROJECT_NOT_FOUND', `There is no project ${id}.`)
       if (pipeline.session.state === 'off') pipeline.session = { ...pipeline.session, state: 'starting' }
       return pipeline.session
     },
     async stopSession() {
       throwNext()
+      if (pipeline.session.state === 'off') throw new PreviewdError('SESSION_NOT_FOUND', 'no session')
       pipeline.session = { ...pipeline.session, state: 'off' }
     },
     sessionCounts: () => ({ starting: 0, live: 0, error: 0 }),

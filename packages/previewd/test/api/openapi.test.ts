@@ -49,6 +49,7 @@ describe('/openapi.json', () => {
         "GET /v1/projects/{id}/files/{path}",
         "GET /v1/projects/{id}/logs",
         "GET /v1/projects/{id}/screenshot",
+        "GET /v1/projects/{id}/session",
         "GET /v1/projects/{id}/status",
         "POST /api/build/{id}",
         "POST /build/{id}",

@@ -146,6 +146,7 @@ describe('an address below a project that does not exist', () => {
     ['GET', '/console'],
     ['GET', '/screenshot'],
     ['PUT', '/session'],
+    ['GET', '/session'],
     ['DELETE', '/session'],
     ['DELETE', '/grants'],
     ['POST', '/sync'],
@@ -157,13 +158,27 @@ describe('an address below a project that does not exist', () => {
   })
 })
 
-describe('what needs a live session', () => {
+describe('a session', () => {
   beforeEach(() => withDemo(server))
 
-  it('answers that it is not there yet', async () => {
-    expect((await call(server, 'PUT', '/v1/projects/demo/session')).json()).toMatchObject({
-      code: 'NOT_IMPLEMENTED',
+  it('is started, looked at, kept alive and stopped', async () => {
+    const started = await call(server, 'PUT', '/v1/projects/demo/session')
+    expect([started.statusCode, started.json()]).toEqual([
+      202,
+      { state: 'starting', viewers: 0, restarts: 0 },
+    ])
+    server.pipeline.session = { state: 'live', revision: 1, viewers: 1, restarts: 0, startMs: 300 }
+    const kept = await call(server, 'PUT', '/v1/projects/demo/session')
+    expect([kept.statusCode, kept.json()]).toEqual([200, server.pipeline.session])
+    expect((await call(server, 'GET', '/v1/projects/demo/session')).json()).toEqual(server.pipeline.session)
+    expect((await call(server, 'GET', '/v1/projects/demo/status')).json()).toMatchObject({
+      session: { state: 'live', revision: 1, viewers: 1 },
     })
+    expect((await call(server, 'DELETE', '/v1/projects/demo/session')).statusCode).toBe(204)
+    expect((await call(server, 'GET', '/v1/projects/demo/session')).json()).toMatchObject({ state: 'off' })
+  })
+
+  it('that there is not cannot be stopped', async () => {
     expect((await call(server, 'DELETE', '/v1/projects/demo/session')).json()).toMatchObject({
       code: 'SESSION_NOT_FOUND',
     })

@@ -5,7 +5,7 @@ import type { SessionState, SessionView } from '../../src/model/session.ts'
 import { batchOf, openPipeline, type PipelineUnderTest } from '../pipeline/pipeline-under-test.ts'
 
 let under: PipelineUnderTest
-const nowMs = Date.now()
+let nowMs = Date.now()
 let running = 0
 let most = 0
 
@@ -90,5 +90,147 @@ describe('a session', () => {
     await under.sessions.stop('edits', 'Done.')
     expect(under.sessions.view('edits')).toMatchObject({ state: 'off', reason: 'Done.' })
     expect(under.sessions.address('edits')).toBeUndefined()
+  })
+  it('takes away what was deleted, and puts a file where a folder was', async () => {
+    await live('deletes', { 'public/old.txt': 'old', 'public/b/c.txt': 'c' })
+    expect((await get('deletes', '/old.txt')).text).toBe('old')
+    const revision = await edit('deletes', { 'public/b': 'file' }, ['public/old.txt', 'public/b/c.txt'])
+    await under.sessions.apply('deletes', revision)
+    expect((await get('deletes', '/old.txt')).text).not.toBe('old')
+    expect((await get('deletes', '/b')).text).toBe('file')
+    await under.sessions.stop('deletes', '')
+  })
+
+  it('has the newest revision when it becomes live, whatever came while it started', async () => {
+    under.store.projects.put('early', {})
+    await edit('early', APP)
+    expect(under.sessions.ensure('early')).toMatchObject({ state: 'starting' })
+    const revision = await edit('early', { 'a.js': 'export const a = "late"' })
+    expect(await under.sessions.apply('early', revision)).toMatchObject({ revision })
+    expect((await get('early', '/a.js')).text).toContain('late')
+    await under.sessions.stop('early', '')
+  })
+
+  it('is started again after a crash, and not for ever', async () => {
+    const config = `export default { plugins: [{ name: 'crash', configureServer(server) {
+      server.middlewares.use('/crash', () => process.exit(3)) } }] }`
+    await live('crashes', { 'vite.config.js': config })
+    for (let restarts = 1; restarts <= 3; restarts++) {
+      await get('crashes', '/crash').catch(() => undefined)
+      await expect
+        .poll(() => under.sessions.view('crashes'), { timeout: STATE_TIMEOUT_MS })
+        .toMatchObject({ state: 'live', restarts })
+    }
+    await get('crashes', '/crash').catch(() => undefined)
+    await expect.poll(() => under.sessions.view('crashes').state, { timeout: STATE_TIMEOUT_MS }).toBe('error')
+    expect(under.sessions.view('crashes').reason).toContain('exit code 3')
+    expect(under.sessions.ensure('crashes').state).toBe('error')
+    // Other files may behave.
+    const revision = await edit('crashes', { 'vite.config.js': 'export default {}' })
+    expect(await under.sessions.apply('crashes', revision)).toMatchObject({ revision })
+    expect(under.sessions.view('crashes').state).toBe('live')
+    await under.sessions.stop('crashes', '')
+  })
+
+  it('says why it could not start, and starts with the files that mend it', async () => {
+    under.store.projects.put('broken', {})
+    await edit('broken', { ...APP, 'vite.config.js': 'throw new Error("not today")' })
+    under.sessions.ensure('broken')
+    await until('broken', 'error')
+    expect(under.sessions.view('broken').reason).toContain('not today')
+    const revision = await edit('broken', {}, ['vite.config.js'])
+    expect(await under.sessions.apply('broken', revision)).toMatchObject({ revision })
+    await under.sessions.stop('broken', '')
+  })
+
+  it('moves to another worker where the dependencies change, and keeps what it has where they cannot be had', async () => {
+    await live('moves')
+    const before = under.sessions.address('moves')?.socket
+    const missing =
+      '{"type":"module","devDependencies":{"vite":"^8.0.0","not-there-in-any-registry-1":"1.0.0"}}'
+    const failed = await edit('moves', { 'package.json': missing })
+    expect(await under.sessions.apply('moves', failed)).toMatchObject({ revision: failed })
+    expect(under.sessions.address('moves')?.socket).toBe(before)
+    const manifest = '{"type":"module","devDependencies":{"vite":"^8.0.0"},"dependencies":{"ms":"2.1.3"}}'
+    const main = 'import ms from "ms"; console.log(ms(60000)); import.meta.hot?.accept()'
+    const revision = await edit('moves', { 'package.json': manifest, 'main.js': main })
+    expect(await under.sessions.apply('moves', revision)).toEqual({ revision, kind: 'restart', errors: [] })
+    expect(under.sessions.address('moves')?.socket).not.toBe(before)
+    expect((await get('moves', '/main.js')).text).toContain('/deps/ms.js')
+    await under.sessions.stop('moves', '')
+  })
+
+  it('needs a dev server: plain files have none', async () => {
+    under.store.projects.put('plain', {})
+    await edit('plain', { 'index.html': '<p>hi' })
+    under.sessions.ensure('plain')
+    expect(await until('plain', 'off')).toMatchObject({ reason: expect.stringContaining('Plain files') })
+  })
+
+  it('sleeps when nobody used it for long', async () => {
+    await live('sleeps')
+    nowMs += IDLE_MS - 1
+    under.sessions.address('sleeps')
+    nowMs += IDLE_MS - 1
+    await under.sessions.sweep()
+    expect(under.sessions.view('sleeps')).toMatchObject({ state: 'live', memoryBytes: expect.any(Number) })
+    nowMs += 2
+    await under.sessions.sweep()
+    expect(under.sessions.view('sleeps')).toMatchObject({
+      state: 'off',
+      reason: expect.stringContaining('Asleep'),
+    })
+  })
+
+  it('can be stopped while it starts, and then leaves nothing', async () => {
+    under.store.projects.put('stopped', {})
+    await edit('stopped', APP)
+    under.sessions.ensure('stopped')
+    await under.sessions.stop('stopped', 'Enough.')
+    expect(under.sessions.view('stopped')).toMatchObject({ state: 'off', reason: 'Enough.' })
+    expect(running).toBe(0)
+  })
+})
+
+describe('many sessions', () => {
+  it('have no more workers than there are places; those used longest ago sleep first', async () => {
+    const names = Array.from({ length: 30 }, (_, index) => `many-${index}`)
+    for (const name of names) {
+      under.store.projects.put(name, {})
+      await edit(name, APP)
+    }
+    most = running
+    for (const name of names) under.sessions.ensure(name)
+    expect(under.sessions.counts()).toEqual({ starting: 30, live: 0, error: 0 })
+    await until('many-0', 'live')
+    await until('many-1', 'live')
+    expect(under.sessions.view('many-2').state).toBe('starting')
+    nowMs += 11_000
+    under.sessions.address('many-1')
+    await under.sessions.sweep()
+    await until('many-2', 'live')
+    expect(under.sessions.view('many-0')).toMatchObject({ state: 'off' })
+    expect(under.sessions.view('many-1')).toMatchObject({ state: 'live' })
+    nowMs += 121_000
+    await under.sessions.sweep()
+    expect(under.sessions.view('many-29')).toMatchObject({ reason: expect.stringContaining('no room') })
+    expect(most).toBe(MAX)
+    await Promise.all(names.map((name) => under.sessions.stop(name, '')))
+    expect(under.sessions.counts()).toEqual({ starting: 0, live: 0, error: 0 })
+  })
+
+  it('are refused where too many wait', async () => {
+    const names = Array.from({ length: 103 }, (_, index) => `queued-${index}`)
+    const refused = names.filter((name) => {
+      try {
+        under.sessions.ensure(name)
+        return false
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'QUEUE_FULL' })
+        return true
+      }
+    })
+    expect(refused).toEqual(['queued-102'])
+    await Promise.all(names.map((name) => under.sessions.stop(name, '')))
   })
 })

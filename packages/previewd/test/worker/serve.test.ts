@@ -148,6 +148,7 @@ describe('a dev server in a worker', () => {
       { path: 'b.js', kind: 'modified' },
     ])
     expect(broken).toMatchObject({ kind: 'none', errors: [{ file: '/app/a.ts', line: 1 }] })
+    expect(await page.next()).toEqual({ type: 'update', updates: [] })
     expect(await page.next()).toMatchObject({ type: 'error', err: { id: '/app/a.ts' } })
     expect(await page.next()).toEqual(revisionEvent(2, 'none'))
     await served.worker.put([file('a.ts', 'export const a = "healed"')])

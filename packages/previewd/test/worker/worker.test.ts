@@ -58,6 +58,19 @@ describe('a worker', () => {
     expect([found.get('a'), found.get('target'), found.get('d')]).toEqual(['new', 'kept', 'now a file'])
   })
 
+  it('removes files, folders and links, and misses nothing that is not there', async () => {
+    await using worker = await sandbox.start()
+    await worker.put([
+      file('kept', 'kept'),
+      file('folder/a', ''),
+      file('file', ''),
+      { kind: 'link', path: 'link', target: 'kept' },
+    ])
+    const absent = Array.from({ length: 1200 }, (_, index) => `absent/${index}`)
+    await worker.remove(['folder', 'file', 'link', ...absent])
+    expect([...(await collected(worker, '/app'))]).toEqual([['kept', 'kept']])
+  })
+
   it('takes contents that stream, larger than a frame and empty ones', async () => {
     await using worker = await sandbox.start()
     const part = Buffer.alloc(300_000, 'x')

@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { planDev } from '../../src/build/dev-plan.ts'
+import { DEFAULT_SETTINGS, type ProjectSettings } from '../../src/model/project.ts'
+import { memorySnapshot } from './memory-snapshot.ts'
+
+const plan = (
+  files: Record<string, string>,
+  settings: Partial<ProjectSettings> = {},
+  allowed: string[] = [],
+) => planDev(memorySnapshot(files), { ...DEFAULT_SETTINGS, ...settings }, allowed)
+const manifest = (scripts: Record<string, string>, devDependencies: Record<string, string> = { vite: '*' }) =>
+  JSON.stringify({ scripts, devDependencies })
+
+describe('a plan of what serves a project while it is edited', () => {
+  it('is the Vite of its root, with the variables that builds get', async () => {
+    const files = { 'web/package.json': manifest({ dev: 'vite' }), 'web/index.html': '' }
+    const env = { VITE_A: '1', SECRET: '2', ALLOWED: '3' }
+    expect(await plan(files, { root: 'web', env }, ['ALLOWED'])).toEqual({
+      root: 'web',
+      task: { kind: 'vite-dev', root: '/app/web', env: { VITE_A: '1', ALLOWED: '3' } },
+    })
+  })
+
+  it.each([
+    ['astro', 'astro dev', 'astro dev --host 127.0.0.1 --port 4321'],
+    ['npx astro dev', 'npx astro dev', 'astro dev --host 127.0.0.1 --port 4321'],
+    ['nuxt', 'nuxt dev', 'nuxt dev --no-fork --host 127.0.0.1 --port 4321'],
+  ])('is the command of a framework with a server of its own: %s', async (_name, dev, command) => {
+    const files = { 'package.json': manifest({ dev, build: 'x build' }, {}) }
+    expect(await plan(files)).toMatchObject({
+      task: { kind: 'command-dev', command, cwd: '/app', port: 4321 },
+    })
+  })
+
+  it('takes a script of any other name for none', async () => {
+    const files = { 'package.json': manifest({ dev: 'constructor dev' }), 'index.html': '' }
+    expect(await plan(files)).toMatchObject({ task: { kind: 'vite-dev' } })
+  })
+
+  it.each([
+    ['plain files', { 'index.html': '' }, /Plain files/],
+    ['a command without Vite', { 'package.json': manifest({ build: 'make' }, {}) }, /neither Vite/],
+    ['nothing', {}, /no files/],
+  ])('says why there is none for %s', async (_name, files, reason) => {
+    expect(await plan(files as Record<string, string>)).toEqual({
+      unavailable: expect.stringMatching(reason),
+    })
+  })
+})
