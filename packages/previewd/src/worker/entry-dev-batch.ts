@@ -77,8 +77,11 @@ export class HotBatches {
       else this.#send(payload)
     }
     if (this.#held.length === 0 && events.some(({ file }) => this.#isPublic(file))) this.#holdsReload = true
+    const wasWhole = this.#broken.size === 0
     const errors = await this.#compile(events)
     if (errors.length > 0) {
+      // Vite's client takes an overlay before its first update for a page that never ran, and would reload to heal it.
+      if (wasWhole) this.#send({ type: 'update', updates: [] })
       this.#send({ type: 'error', err: toOverlayError(errors[0] as ToolError) })
       return { kind: 'none', errors }
     }

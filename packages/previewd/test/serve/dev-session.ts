@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { SessionState } from '../../src/model/session.ts'
+import type { Painted, SessionState } from '../../src/model/session.ts'
 import type { DevServer, DevUpdate, Worker } from '../../src/model/worker.ts'
 import type { GatewayOptions } from '../../src/serve/gateway-options.ts'
 import { createViewers, type OpenViewers } from '../../src/serve/viewers.ts'
@@ -52,17 +52,25 @@ export class DevServers implements AsyncDisposable {
 
 /** A gateway in front of one dev server: the session is `state`, a plain value of the test. */
 export class DevSession implements AsyncDisposable {
-  readonly viewers: OpenViewers = createViewers()
+  readonly viewers: OpenViewers
   readonly preview: PreviewServer
   state: SessionState = 'live'
   revision = 1
+  /** False for a session that says it is live and is not. */
+  answers = true
   readonly #worker: Worker
   readonly #dev: DevServer
 
-  private constructor(preview: PreviewServer, worker: Worker, dev: DevServer) {
-    this.preview = preview
-    this.#worker = worker
-    this.#dev = dev
+  private constructor(parts: {
+    preview: PreviewServer
+    viewers: OpenViewers
+    worker: Worker
+    dev: DevServer
+  }) {
+    this.preview = parts.preview
+    this.viewers = parts.viewers
+    this.#worker = parts.worker
+    this.#dev = parts.dev
   }
 
   static async start(
@@ -78,7 +86,7 @@ export class DevSession implements AsyncDisposable {
       sessions: {
         address: (id) => state.current?.addressOf(id),
         view: (id) => ({
-          state: state.current?.addressOf(id) === undefined ? 'off' : 'live',
+          state: id === PROJECT ? (state.current?.state ?? 'off') : 'off',
           revision: state.current?.revision ?? 0,
           viewers: viewers.count(id),
           restarts: 0,
@@ -88,14 +96,13 @@ export class DevSession implements AsyncDisposable {
     })
     preview.editor = true
     preview.addProject(PROJECT)
-    const session = new DevSession(preview, worker, dev)
-    Object.assign(session, { viewers })
+    const session = new DevSession({ preview, viewers, worker, dev })
     state.current = session
     return session
   }
 
   addressOf(project: string): { socket: string; revision: number } | undefined {
-    if (project !== PROJECT || this.state !== 'live') return undefined
+    if (project !== PROJECT || this.state !== 'live' || !this.answers) return undefined
     return { socket: this.#dev.socket, revision: this.revision }
   }
 
@@ -120,12 +127,30 @@ export class DevSession implements AsyncDisposable {
     )
   }
 
-  /** Resolves when an open page reported this revision. */
-  async painted(revision: number): Promise<{ errors: number; visible: boolean }> {
-    const { promise, resolve } = Promise.withResolvers<{ errors: number; visible: boolean }>()
+  /** Begins or ends the session, as open pages are told. */
+  set(state: SessionState): void {
+    this.state = state
+    this.preview.tell(PROJECT)
+  }
+
+  /** Resolves when so many pages are open. */
+  async viewing(count: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = (): void => {
+      if (this.viewers.count(PROJECT) === count) resolve()
+    }
+    const stop = this.viewers.listen(look)
+    look()
+    await promise
+    stop()
+  }
+
+  /** Resolves when an open page reported this revision with so many errors. */
+  async painted(revision: number, errors = 0): Promise<Painted> {
+    const { promise, resolve } = Promise.withResolvers<Painted>()
     const look = (): void => {
       const painted = this.viewers.painted(PROJECT)
-      if (painted?.revision === revision) resolve({ errors: painted.errors, visible: painted.visible })
+      if (painted?.revision === revision && painted.errors === errors) resolve(painted)
     }
     const stop = this.viewers.listen(look)
     look()

@@ -1,7 +1,10 @@
+import { on, once } from 'node:events'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { launchBrowser } from '../e2e/browser.ts'
 import { DevServers, DevSession, PROJECT } from './dev-session.ts'
+import { TlsProxy } from './tls-proxy.ts'
 
 const APP = {
   'index.html': `<!doctype html><html><head><title>t</title></head><body>
@@ -13,6 +16,12 @@ const APP = {
     document.querySelector('h1').textContent = text
     import.meta.hot.accept()`,
   'text.js': `export const text = 'first text'`,
+}
+
+const TYPED = {
+  'index.html': APP['index.html'],
+  'main.js': APP['main.js'].replace('./text.js', './text.ts'),
+  'text.ts': APP['text.js'],
 }
 
 let servers: DevServers
@@ -42,14 +51,208 @@ describe('an editor', () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)
     await page.getByText('first text').waitFor()
-    expect(await session.painted(1)).toEqual({ errors: 0, visible: true })
+    expect(await session.painted(1)).toMatchObject({ errors: 0, visible: true })
     await page.evaluate('window.mark = 1')
     await session.edit({ 'text.js': `export const text = 'second text'` })
     await page.getByText('second text').waitFor()
     expect(await page.locator('#count').textContent()).toBe('run 2')
     expect(await page.evaluate('window.mark')).toBe(1)
-    expect(await session.painted(2)).toEqual({ errors: 0, visible: true })
+    expect(await session.painted(2)).toMatchObject({ errors: 0, visible: true })
     expect(session.viewers.count(PROJECT)).toBe(1)
     expect(session.preview.logged).toEqual([])
   })
+
+  test('sees a syntax error above the app, and the app again when it is mended, without a reload', async () => {
+    await using session = await DevSession.start(servers, TYPED)
+    const page = await openApp(session)
+    await page.getByText('first text').waitFor()
+    await session.painted(1)
+    await page.evaluate('window.mark = 1')
+    await session.edit({ 'text.ts': 'export const text = = 1' })
+    await page.locator('vite-error-overlay').waitFor()
+    await session.painted(2, 1)
+    expect(await page.locator('h1').textContent()).toBe('first text')
+    await session.edit({ 'text.ts': `export const text = 'mended'` })
+    await page.getByText('mended').waitFor()
+    await page.locator('vite-error-overlay').waitFor({ state: 'detached' })
+    expect(await page.evaluate('window.mark')).toBe(1)
+    await session.painted(3)
+  })
+
+  test('with a script that no browser can read has an error counted, though nothing was compiled', async () => {
+    await using session = await DevSession.start(servers, APP)
+    await openApp(session)
+    await session.painted(1)
+    await session.edit({ 'text.js': 'export const text = = 1' })
+    await session.painted(2, 1)
+    await session.edit({ 'text.js': `export const text = 'mended'` })
+    await session.painted(3)
+  })
+
+  test('whose app throws is counted with its errors, and without them after the next edit', async () => {
+    const broken = APP['main.js'].replace('import.meta.hot.accept()', '')
+    await using session = await DevSession.start(servers, {
+      ...APP,
+      'main.js': `${broken}; import.meta.hot.accept(); Promise.reject(new Error('lost')); throw new Error('thrown')`,
+    })
+    await openApp(session)
+    await session.painted(1, 2)
+    await session.edit({ 'main.js': APP['main.js'] })
+    await session.painted(2)
+  })
+
+  test('has a change that the page does not use painted, too', async () => {
+    await using session = await DevSession.start(servers, {
+      'index.html': '<h1>plain page</h1>',
+      'unused.js': '1',
+    })
+    const page = await openApp(session)
+    await page.getByText('plain page').waitFor()
+    await session.painted(1)
+    await session.edit({ 'unused.js': '2' })
+    await session.painted(2)
+  })
+
+  test('with two pages open has both of them changed; one that is closed counts no more', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const [one, two] = [await openApp(session), await openApp(session, '/other?x=1')]
+    await one.getByText('first text').waitFor()
+    await two.getByText('first text').waitFor()
+    await session.viewing(2)
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    await one.getByText('second text').waitFor()
+    await two.getByText('second text').waitFor()
+    await two.close()
+    await session.viewing(1)
+  })
+
+  test('is brought up to date after an edit that the page could not hear of', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const page = await openApp(session)
+    await page.getByText('first text').waitFor()
+    await session.painted(1)
+    // The page is open, and what it shows is older than what the session has: nothing was sent to it.
+    session.revision = 5
+    session.preview.addProject(PROJECT).revision = 5
+    session.set('live')
+    await session.painted(5)
+  })
+})
+
+describe('a page of the published build', () => {
+  const published = APP['index.html'].replace(
+    '<h1></h1>',
+    '<h1>published</h1><div style="height:9000px"></div><input>',
+  )
+  const tall = { ...APP, 'index.html': published.replace('published', '') }
+
+  async function startPublished(): Promise<DevSession> {
+    const session = await DevSession.start(servers, tall)
+    session.state = 'starting'
+    await session.preview.addBuild(PROJECT, 'build0000001', { 'index.html': published, 'main.js': '' })
+    session.preview.publish(PROJECT, 'build0000001')
+    return session
+  }
+
+  test('becomes the session when it is live, at the same address and the same place', async () => {
+    await using session = await startPublished()
+    const page = await openApp(session, '/route?x=1#part')
+    await page.getByText('published').waitFor()
+    await session.painted(1)
+    await page.evaluate('scrollTo(0, 4321)')
+    session.set('live')
+    await page.getByText('first text').waitFor()
+    expect(page.url()).toBe(`${session.origin}/route?x=1#part`)
+    await page.waitForFunction('Math.abs(scrollY - 4321) < 2')
+  })
+
+  test('waits with that while somebody types', async () => {
+    await using session = await startPublished()
+    const page = await openApp(session)
+    await session.painted(1)
+    await page.locator('input').click()
+    await page.keyboard.type('words')
+    session.set('live')
+    for (let at = 0; at < 10; at++) {
+      await page.keyboard.type('x', { delay: 100 })
+      expect(await page.locator('h1').textContent()).toBe('published')
+    }
+    await page.getByText('first text').waitFor()
+  })
+
+  test('that turns back again and again is left alone after a few times', async () => {
+    await using session = await startPublished()
+    const page = await openApp(session)
+    let loads = 0
+    page.on('load', () => loads++)
+    await session.painted(1)
+    // Pages are told of a session that never answers them.
+    session.answers = false
+    session.set('live')
+    await page.waitForFunction(`JSON.parse(sessionStorage.getItem('previewd:reloads') ?? '[]').length === 3`)
+    await session.viewing(1)
+    await page.evaluate('new Promise((resolve) => setTimeout(resolve, 1500))')
+    expect(loads).toBe(3)
+  })
+})
+
+describe('who is no editor', () => {
+  test('sees the published build, and nothing of the dev server', async () => {
+    await using session = await DevSession.start(servers, APP)
+    await session.preview.addBuild(PROJECT, 'build0000001', { 'index.html': '<h1>published</h1>' })
+    session.preview.publish(PROJECT, 'build0000001')
+    session.preview.editor = false
+    const page = await openApp(session)
+    await page.getByText('published').waitFor()
+    expect(await page.evaluate('typeof window.__previewd')).toBe('undefined')
+    for (const path of ['/@vite/client', '/main.js', '/@fs/app/main.js', '/@previewd/hot']) {
+      const answer = await session.preview.get(session.host, path, { 'sec-fetch-mode': 'cors' })
+      expect(answer.status).toBe(404)
+    }
+    session.preview.addProject(PROJECT, { visibility: 'private' })
+    expect((await session.preview.get(session.host, '/main.js')).status).toBe(401)
+  })
+})
+
+test('behind a proxy that ends TLS, edits come through as well, to the holder of a grant', async () => {
+  await using session = await DevSession.start(servers, APP)
+  await using outer = await TlsProxy.start(session.preview.port)
+  session.preview.editor = false
+  session.preview.tokens.set('editor-token', `${PROJECT}:editor`)
+  const secure = await browser.newContext({ ignoreHTTPSErrors: true })
+  const page = await secure.newPage()
+  await page.goto(`https://${PROJECT}.localhost:${outer.port}/?previewd_grant=editor-token`)
+  await page.getByText('first text').waitFor()
+  expect(page.url()).toBe(`https://${PROJECT}.localhost:${outer.port}/`)
+  await session.painted(1)
+  await page.evaluate('window.mark = 1')
+  await session.edit({ 'text.js': `export const text = 'second text'` })
+  await page.getByText('second text').waitFor()
+  await session.painted(2)
+  expect(await page.evaluate('window.mark')).toBe(1)
+  await secure.close()
+})
+
+test('200 pages may be open at once, and an edit reaches all of them', async () => {
+  await using session = await DevSession.start(servers, APP)
+  const client = await session.preview.get(session.host, '/@vite/client')
+  for (const path of ['/', '/main.js', '/text.js']) await session.preview.get(session.host, path)
+  const token = /wsToken = "([^"]+)"/.exec(client.text)?.[1]
+  const url = `ws://127.0.0.1:${session.preview.port}`
+  const headers = { host: session.host }
+  const pages = Array.from(
+    { length: 200 },
+    () => new WebSocket(`${url}/?token=${token}`, 'vite-hmr', { headers }),
+  )
+  const reports = Array.from({ length: 200 }, () => new WebSocket(`${url}/.previewd/live`, { headers }))
+  const told = pages.map(async (page) => {
+    for await (const [message] of on(page, 'message')) if (String(message).includes('"revision":2')) return
+  })
+  await Promise.all(reports.map((report) => once(report, 'open')))
+  await Promise.all(pages.map((page) => page.readyState === page.OPEN || once(page, 'open')))
+  expect(session.viewers.count(PROJECT)).toBe(200)
+  await session.edit({ 'text.js': `export const text = 'second text'` })
+  await Promise.all(told)
+  for (const socket of [...pages, ...reports]) socket.terminate()
+  await session.viewing(0)
 })

@@ -40,17 +40,36 @@
 
   // Hot updates: the module of the dev server calls these
 
+  let stopListening = () => undefined
+
+  /** A script that the browser could not read is no error of the window; Vite says so in the console, and goes on. */
+  function listenForFailedUpdates() {
+    const { error } = console
+    const listening = (...words) => {
+      if (/Failed to reload /.test(words.map(String).join(' '))) countError()
+      error.apply(console, words)
+    }
+    console.error = listening
+    return () => {
+      if (console.error === listening) console.error = error
+    }
+  }
+
   const client = {
     updating() {
       isUpdating = true
       errors = 0
+      stopListening()
+      stopListening = listenForFailedUpdates()
     },
     updated() {
       isUpdating = false
+      stopListening()
       if (reachedWhileUpdating !== undefined) reach(reachedWhileUpdating)
     },
     failed() {
       isUpdating = false
+      stopListening()
       errors = 0
       countError()
     },

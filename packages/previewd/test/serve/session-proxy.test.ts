@@ -1,0 +1,407 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
+import { createViewers } from '../../src/serve/viewers.ts'
+import { HandWrittenUpstream } from './hand-written-upstream.ts'
+import { type Answer, PreviewServer } from './preview-server.ts'
+
+const NAVIGATION = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
+const PAGE = '<!doctype html><html><head><title>t</title></head><body>dev</body></html>'
+
+let upstream: HandWrittenUpstream
+let server: PreviewServer
+let isLive: boolean
+const host = (): string => `demo.localhost:${server.port}`
+const get = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> =>
+  server.get(host(), path, headers, method)
+const answerWith = (body: string, headers: Record<string, string | string[]> = {}): void => {
+  upstream.answer = (_req, res) => res.writeHead(200, { 'content-type': 'text/html', ...headers }).end(body)
+}
+
+async function start(overrides: Parameters<typeof PreviewServer.start>[0] = {}): Promise<void> {
+  server = await PreviewServer.start({
+    viewers: createViewers(),
+    sessions: {
+      address: (id) => (id === 'demo' && isLive ? { socket: upstream.socket, revision: 7 } : undefined),
+      view: () => ({ state: isLive ? 'live' : 'off', viewers: 0, restarts: 0 }),
+    },
+    ...overrides,
+  })
+  server.editor = true
+  await server.addSite('demo', { 'index.html': PAGE.replace('dev', 'published'), 'data.json': '{}' })
+}
+
+beforeEach(async () => {
+  isLive = true
+  upstream = await HandWrittenUpstream.start()
+  answerWith(PAGE)
+  await start()
+})
+afterEach(async () => {
+  await server.stop()
+  await upstream[Symbol.asyncDispose]()
+})
+
+describe('a request', () => {
+  test('of an editor goes to the dev server, of anybody else to the published build', async () => {
+    expect((await get('/')).text).toContain('dev')
+    server.editor = false
+    expect((await get('/')).text).toContain('published')
+    server.tokens.set('viewer', 'demo:viewer').set('editor', 'demo:editor')
+    expect((await get('/', { cookie: '__Host-previewd-demo=viewer' })).text).toContain('published')
+    expect((await get('/', { cookie: '__Host-previewd-demo=editor' })).text).toContain('dev')
+    isLive = false
+    expect((await get('/', { cookie: '__Host-previewd-demo=editor' })).text).toContain('published')
+  })
+
+  test('brings the app its own cookies and headers, and none of previewd or of the connection', async () => {
+    server.tokens.set('editor', 'demo:editor')
+    server.editor = false
+    await get('/api?a=1&previewd_grant=editor&b=2', {
+      cookie: 'app=1; __Host-previewd-demo=editor; other=2',
+      authorization: 'Bearer app',
+      connection: 'keep-alive, x-hop',
+      'x-hop': '1',
+      te: 'trailers',
+      origin: 'https://elsewhere.example',
+    })
+    const { headers, url } = upstream.seen[0] ?? {}
+    expect(url).toBe('/api?a=1&b=2')
+    expect(headers).toMatchObject({
+      host: host(),
+      cookie: 'app=1; other=2',
+      authorization: 'Bearer app',
+      origin: 'https://elsewhere.example',
+      'x-forwarded-for': '127.0.0.1',
+      'x-forwarded-proto': 'http',
+      'x-forwarded-host': host(),
+    })
+    expect(headers).not.toHaveProperty('x-hop')
+    expect(headers).not.toHaveProperty('te')
+  })
+
+  test('keeps what a proxy in front says of the client', async () => {
+    await get('/', {
+      'x-forwarded-for': '203.0.113.7',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'a',
+    })
+    expect(upstream.seen[0]?.headers).toMatchObject({
+      'x-forwarded-for': '203.0.113.7',
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'a',
+    })
+  })
+
+  test('may be of any method, and its body streams', async () => {
+    upstream.answer = (req, res) => req.pipe(res)
+    const req = request({ host: '127.0.0.1', port: server.port, method: 'POST', headers: { host: host() } })
+    req.write('first')
+    const [res] = await once(req, 'response')
+    const [chunk] = await once(res, 'data')
+    expect(String(chunk)).toBe('first')
+    req.end(' second')
+    expect(String((await once(res, 'data'))[0])).toBe(' second')
+  })
+
+  test('with a grant in its address gets its cookie before project code sees it', async () => {
+    server.editor = false
+    server.tokens.set('editor', 'demo:editor')
+    const answer = await get('/page?previewd_grant=editor', NAVIGATION)
+    expect([answer.status, answer.headers.location]).toEqual([303, '/page'])
+    expect(upstream.seen).toEqual([])
+  })
+
+  test('for what is previewd itself, or for a service worker, never reaches project code', async () => {
+    for (const path of [
+      '/.previewd/status',
+      '/.previewd/x',
+      '/%2epreviewd/x',
+      '//.previewd/x',
+      '/.PREVIEWD/x',
+    ]) {
+      await get(path)
+    }
+    expect((await get('/sw.js', { 'service-worker': 'script' })).status).toBe(403)
+    expect(upstream.seen).toEqual([])
+    const script = await get('/.previewd/client.js')
+    expect(script.headers['content-type']).toContain('text/javascript')
+  })
+})
+
+describe('an answer', () => {
+  test('loses what would reach beyond the preview', async () => {
+    answerWith('x', {
+      'set-cookie': [
+        'a=1; Domain=localhost; Path=/',
+        'b=2; Secure; domain=.example.org',
+        '__Host-previewd-demo=forged; Path=/',
+      ],
+      'service-worker-allowed': '/',
+      'clear-site-data': '"*"',
+      nel: '{}',
+      'report-to': '{}',
+      'reporting-endpoints': 'a="b"',
+      'strict-transport-security': 'max-age=1',
+      'alt-svc': 'h3=":443"',
+      'x-accel-redirect': '/etc/passwd',
+      'x-own': 'kept',
+      'content-security-policy': "default-src 'self'",
+    })
+    const { headers } = await get('/')
+    expect(headers['set-cookie']).toEqual(['a=1; Path=/', 'b=2; Secure'])
+    expect(headers).toMatchObject({
+      'x-own': 'kept',
+      'x-robots-tag': 'noindex',
+      'x-content-type-options': 'nosniff',
+    })
+    expect(headers['content-security-policy']).toBe("default-src 'self'")
+    expect(Object.keys(headers).toSorted()).toEqual(
+      [
+        'connection',
+        'content-security-policy',
+        'content-type',
+        'date',
+        'set-cookie',
+        'transfer-encoding',
+        'x-content-type-options',
+        'x-own',
+        'x-robots-tag',
+      ].toSorted(),
+    )
+  })
+
+  test('names who may frame it where the operator said so, beside what the app says', async () => {
+    await server.stop()
+    await start({ frameAncestors: ['https://platform.example'] })
+    answerWith('x', { 'content-security-policy': "default-src 'self'" })
+    expect((await get('/')).headers['content-security-policy']).toBe(
+      "default-src 'self', frame-ancestors https://platform.example",
+    )
+  })
+
+  test('that is a page gets the client script, with the length that it has then', async () => {
+    answerWith(PAGE, { 'content-length': String(PAGE.length), etag: '"x"' })
+    const page = await get('/', { ...NAVIGATION, 'accept-encoding': 'gzip', 'if-none-match': '"x"' })
+    expect(page.text).toMatch(
+      /<head><script src="\/\.previewd\/client\.js\?v=[\w-]+" data-revision="7" data-mode="session"><\/script><title>/,
+    )
+    expect(page.headers.etag).toBeUndefined()
+    expect(upstream.seen[0]?.headers['accept-encoding']).toBe('identity')
+    expect(upstream.seen[0]?.headers).not.toHaveProperty('if-none-match')
+  })
+
+  test('that a script asked for is as the dev server sent it, and so is one that is compressed', async () => {
+    const parts = { 'accept-encoding': 'gzip', 'if-none-match': '"x"', 'sec-fetch-mode': 'cors' }
+    expect((await get('/part.html', parts)).text).toBe(PAGE)
+    expect(upstream.seen[0]?.headers).toMatchObject({ 'accept-encoding': 'gzip', 'if-none-match': '"x"' })
+    answerWith('not really', { 'content-encoding': 'gzip' })
+    expect((await get('/', NAVIGATION)).text).toBe('not really')
+  })
+
+  test('of a project that is not instrumented is as it is', async () => {
+    const project = server.addProject('demo', { instrument: false })
+    expect(project.settings.instrument).toBe(false)
+    expect((await get('/', NAVIGATION)).text).toBe(PAGE)
+  })
+
+  test('that does not come is said so: with a page that asks again, or in a line', async () => {
+    upstream.answer = (req) => req.socket.destroy()
+    const page = await get('/', NAVIGATION)
+    expect([page.status, page.headers.refresh]).toEqual([502, '1'])
+    expect(page.text).toContain('The dev server does not answer')
+    expect((await get('/main.js')).text).toMatch(/^The dev server does not answer/)
+    await upstream[Symbol.asyncDispose]()
+    expect((await get('/main.js')).status).toBe(502)
+    expect(server.logged).toEqual([])
+  })
+
+  test('that breaks off breaks off for the client', async () => {
+    upstream.answer = (req, res) => {
+      res.writeHead(200, { 'content-length': '100' })
+      res.write('half', () => req.socket.destroy())
+    }
+    await expect(get('/main.js')).rejects.toThrow('aborted')
+  })
+
+  test('ends for the dev server when the client goes', async () => {
+    const closed = Promise.withResolvers<void>()
+    upstream.answer = (_req, res) => {
+      res.on('close', closed.resolve)
+      res.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: 1\n\n')
+    }
+    const req = request({ host: '127.0.0.1', port: server.port, headers: { host: host() } }).end()
+    const [res] = await once(req, 'response')
+    await once(res, 'data')
+    req.destroy()
+    await closed.promise
+  })
+})
+
+describe('the published build of an editor', () => {
+  beforeEach(() => {
+    isLive = false
+  })
+
+  test('carries the client script in its pages, which no cache keeps', async () => {
+    const page = await get('/', NAVIGATION)
+    expect(page.text).toMatch(/<head><script [^>]*data-revision="1" data-mode="build"><\/script><title>/)
+    expect(page.headers['cache-control']).toBe('no-store')
+    expect(page.headers.etag).toBeUndefined()
+    expect(page.headers['x-robots-tag']).toBe('noindex')
+    expect((await get('/data.json', NAVIGATION)).text).toBe('{}')
+  })
+
+  test('is for everybody else what was built', async () => {
+    server.editor = false
+    const page = await get('/', NAVIGATION)
+    expect(page.text).not.toContain('previewd')
+    expect(page.headers['cache-control']).toBe('no-cache')
+    expect(page.headers.etag).toBeDefined()
+  })
+})
+
+describe('a WebSocket', () => {
+  const open = (path: string, headers: Record<string, string> = {}): WebSocket =>
+    new WebSocket(`ws://127.0.0.1:${server.port}${path}`, 'vite-hmr', {
+      headers: { host: host(), ...headers },
+    })
+  const refusal = async (socket: WebSocket): Promise<string> => {
+    const [error] = await once(socket, 'error')
+    return error.message
+  }
+  const echo = (): void => {
+    const sockets = new WebSocketServer({ noServer: true })
+    upstream.upgrade = (req, socket, head) => {
+      sockets.handleUpgrade(req, socket, head, (opened) => {
+        opened.on('message', (content) => opened.send(`echo ${content}`))
+      })
+    }
+  }
+
+  test('of an editor speaks with the dev server, which learns nothing of previewd', async () => {
+    echo()
+    const socket = open('/?token=1', { cookie: '__Host-previewd-demo=t; a=1', origin: `http://${host()}` })
+    await once(socket, 'open')
+    expect(socket.protocol).toBe('vite-hmr')
+    socket.send('hello')
+    expect(String((await once(socket, 'message'))[0])).toBe('echo hello')
+    expect(upstream.seen[0]?.url).toBe('/?token=1')
+    expect(upstream.seen[0]?.headers).toMatchObject({
+      host: host(),
+      origin: `http://${host()}`,
+      cookie: 'a=1',
+    })
+    socket.close()
+    await once(socket, 'close')
+  })
+
+  test('of another origin is refused before the dev server hears of it', async () => {
+    echo()
+    for (const origin of [
+      'http://evil.example',
+      `http://other.localhost:${server.port}`,
+      'null',
+      'garbage',
+    ]) {
+      expect(await refusal(open('/', { origin }))).toContain('403')
+      expect(await refusal(open('/.previewd/live', { origin }))).toContain('403')
+    }
+    expect(upstream.seen).toEqual([])
+    const behindTls = open('/', { origin: `https://${host()}` })
+    await once(behindTls, 'open')
+    behindTls.terminate()
+  })
+
+  test('is for editors alone', async () => {
+    server.editor = false
+    server.tokens.set('viewer', 'demo:viewer')
+    expect(await refusal(open('/'))).toContain('403')
+    expect(await refusal(open('/', { cookie: '__Host-previewd-demo=viewer' }))).toContain('403')
+    expect(upstream.seen).toEqual([])
+  })
+
+  test('ends with either of its ends', async () => {
+    const ended = Promise.withResolvers<void>()
+    const sockets = new WebSocketServer({ noServer: true })
+    upstream.upgrade = (req, socket, head) => {
+      sockets.handleUpgrade(req, socket, head, (opened) => opened.on('close', () => ended.resolve()))
+    }
+    const leaving = open('/')
+    await once(leaving, 'open')
+    leaving.terminate()
+    await ended.promise
+    upstream.upgrade = (req, socket, head) => {
+      sockets.handleUpgrade(req, socket, head, () => socket.destroy())
+    }
+    const left = open('/')
+    await once(left, 'close')
+  })
+
+  test('that the dev server does not take, or answers with forged headers, is not passed on as it is', async () => {
+    expect(await refusal(open('/'))).toContain('502')
+    upstream.upgrade = (_req, socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx')
+    expect(await refusal(open('/'))).toContain('502')
+    upstream.upgrade = (_req, socket) =>
+      socket.write(
+        'HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSet-Cookie: a=1; Domain=localhost\r\n\r\n',
+      )
+    const raw = connect(server.port, '127.0.0.1')
+    raw.write(upgradeHead())
+    const [head] = await once(raw, 'data')
+    expect(String(head)).toMatch(/^HTTP\/1.1 101 Switching Protocols\r\nSet-Cookie: a=1\r\n/)
+    expect(String(head)).not.toContain('Domain')
+    raw.destroy()
+  })
+
+  test('that is garbage is refused', async () => {
+    const raw = connect(server.port, '127.0.0.1')
+    raw.write(upgradeHead().replace(/Sec-WebSocket-Key.*\r\n/, ''))
+    expect(String((await once(raw, 'data'))[0])).toMatch(/^HTTP\/1.1 400/)
+    expect(upstream.seen).toEqual([])
+  })
+
+  test('is refused where a project has too many; the others go on', async () => {
+    echo()
+    const sockets = Array.from({ length: 256 }, () => open('/'))
+    await Promise.all(sockets.map((socket) => once(socket, 'open')))
+    expect(await refusal(open('/'))).toContain('503')
+    const [first] = sockets
+    first?.send('still')
+    expect(String((await once(first as WebSocket, 'message'))[0])).toBe('echo still')
+    for (const socket of sockets) socket.terminate()
+  })
+
+  test('of a client that never reads is ended', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] })
+    await server.stop()
+    await start()
+    const sockets = new WebSocketServer({ noServer: true })
+    const ended = Promise.withResolvers<void>()
+    const full = Promise.withResolvers<void>()
+    upstream.upgrade = (req, socket, head) => {
+      sockets.handleUpgrade(req, socket, head, (opened) => {
+        socket.on('close', () => ended.resolve())
+        const fill = (): void => {
+          opened.send(Buffer.alloc(1024 * 1024), () => undefined)
+          if (socket.writableLength < 64 * 1024 * 1024) setImmediate(fill)
+          else full.resolve()
+        }
+        fill()
+      })
+    }
+    const raw = connect(server.port, '127.0.0.1')
+    raw.write(upgradeHead())
+    raw.pause()
+    await full.promise
+    await vi.advanceTimersByTimeAsync(60_000)
+    await ended.promise
+    vi.useRealTimers()
+    raw.destroy()
+  })
+
+  const upgradeHead = (): string =>
+    `GET / HTTP/1.1\r\nHost: ${host()}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`
+})

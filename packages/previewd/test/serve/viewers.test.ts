@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest'
+import { createViewers } from '../../src/serve/viewers.ts'
+
+const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
+const report = (revision: number, errors = 0, visible = true) => ({ revision, errors, visible })
+
+test('pages are counted for each project, and those who listen are told', () => {
+  const viewers = createViewers()
+  const told: string[] = []
+  const stop = viewers.listen((project) => told.push(`${project} ${viewers.count(project)}`))
+  const page = viewers.enter('demo')
+  viewers.enter('other')
+  page?.leave()
+  page?.leave()
+  stop()
+  viewers.enter('demo')
+  expect(told).toEqual(['demo 1', 'other 1', 'demo 0'])
+  expect(viewers.count('demo')).toBe(1)
+})
+
+test('the newest revision that was painted is kept, with the time and the last word on its errors', () => {
+  const viewers = createViewers({ now: () => NOW_MS })
+  const page = viewers.enter('demo')
+  expect(viewers.painted('demo')).toBeUndefined()
+  page?.report(report(2))
+  page?.report(report(1, 5))
+  expect(viewers.painted('demo')).toEqual({ ...report(2), at: '2026-01-01T00:00:00.000Z' })
+  page?.report(report(2, 3))
+  expect(viewers.painted('demo')).toMatchObject({ revision: 2, errors: 3 })
+  viewers.forget('demo')
+  expect(viewers.painted('demo')).toBeUndefined()
+})
+
+test('a hidden page does not take the word of one that is seen, but has it for a newer revision', () => {
+  const viewers = createViewers()
+  const page = viewers.enter('demo')
+  page?.report(report(1, 0, false))
+  page?.report(report(1, 1, true))
+  page?.report(report(1, 7, false))
+  expect(viewers.painted('demo')).toMatchObject(report(1, 1, true))
+  page?.report(report(2, 0, false))
+  expect(viewers.painted('demo')).toMatchObject(report(2, 0, false))
+})
+
+test('a project has no more than 256 pages, and its reports no more than 2000 projects', () => {
+  const viewers = createViewers()
+  const pages = Array.from({ length: 256 }, () => viewers.enter('demo'))
+  expect(viewers.enter('demo')).toBeUndefined()
+  pages[0]?.leave()
+  expect(viewers.enter('demo')).toBeDefined()
+  for (let at = 0; at <= 2000; at++) {
+    const page = viewers.enter(`project-${at}`)
+    page?.report(report(1))
+    page?.leave()
+  }
+  expect(viewers.painted('project-0')).toBeUndefined()
+  expect(viewers.painted('project-1')).toBeDefined()
+})
