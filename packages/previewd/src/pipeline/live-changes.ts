@@ -7,6 +7,8 @@ import type { PipelineParts } from './parts.ts'
 type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
 
 interface Shown {
+  /** The newest revision that the session told of. */
+  revision: number
   diagnostics: ReportedDiagnostic[]
   /** The newest revision for which open pages had to change. */
   visible: number
@@ -57,13 +59,11 @@ export class LiveChanges {
 
   /** True also where no page is open, or where none had to change for it. */
   isPainted(project: string, revision: number): boolean {
-    const { viewers, sessions } = this.#parts
+    const { viewers } = this.#parts
     if (!viewers || viewers.count(project) === 0) return true
     if ((viewers.painted(project)?.revision ?? 0) >= revision) return true
     const shown = this.#shown.get(project)
-    return (
-      shown !== undefined && shown.visible < revision && (sessions.view(project).revision ?? 0) >= revision
-    )
+    return shown !== undefined && shown.revision >= revision && shown.visible < revision
   }
 
   async #show(project: string, update: DevUpdate): Promise<void> {
@@ -72,8 +72,8 @@ export class LiveChanges {
     const { sessions, events } = this.#parts
     const view = sessions.view(project)
     if (view.state !== 'live') return
-    const before = this.#shown.get(project)?.visible ?? (kind === 'none' ? 0 : revision)
-    this.#shown.set(project, { diagnostics, visible: kind === 'none' ? before : Math.max(before, revision) })
+    const before = this.#shown.get(project)?.visible ?? 0
+    this.#shown.set(project, { revision, diagnostics, visible: kind === 'none' ? before : revision })
     events.publish('session', project, { ...view, revision, kind, errors: diagnostics })
     if (diagnostics.length > 0) events.publish('diagnostic', project, { revision, diagnostics })
   }

@@ -9,6 +9,7 @@ import { createEgress } from '../../src/egress/egress-proxy.ts'
 import { createEnvironments } from '../../src/environment/environments.ts'
 import { createEventBus } from '../../src/events/bus.ts'
 import type { Artifacts } from '../../src/model/artifact.ts'
+import type { Egress } from '../../src/model/egress.ts'
 import type { EventBus } from '../../src/model/event.ts'
 import type { ProjectStatus } from '../../src/model/status.ts'
 import type { Workers } from '../../src/model/worker.ts'
@@ -45,6 +46,7 @@ export interface UnderTestOptions {
   config?: Partial<Config>
   build?: Partial<Config['build']>
   sessions?: Partial<SessionsOptions>
+  egress?: (socketDir: string) => Egress
   /** Stands between the stages and the sandbox, to count. */
   observe?: (workers: Workers) => Workers
 }
@@ -81,7 +83,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     environments,
     workers,
     events,
-    egress: createEgress({ ...config.egress, socketDir }),
+    egress: options.egress?.(socketDir) ?? createEgress({ ...config.egress, socketDir }),
     plan: (snapshot, settings) => planDev(snapshot, settings, config.allowedEnv),
     socketDir,
     processes: config.build.processes,

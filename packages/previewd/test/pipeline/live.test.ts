@@ -1,0 +1,176 @@
+import { once } from 'node:events'
+import { createServer, request, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createEgress } from '../../src/egress/egress-proxy.ts'
+import type { ProjectEvent } from '../../src/model/event.ts'
+import { createViewers, type OpenViewers } from '../../src/serve/viewers.ts'
+import { batchOf, openPipeline, type PipelineUnderTest } from './pipeline-under-test.ts'
+
+const WAIT_MS = 100_000
+/** Longer than any of these tests: what is built is built because somebody asked. */
+const QUIET_MS = 600_000
+const APP = {
+  'package.json': '{"type":"module","devDependencies":{"vite":"^8.0.0"}}',
+  'index.html': '<script type="module" src="/main.js"></script>',
+  'main.js': 'import { a } from "./a.js"; console.log(a); import.meta.hot?.accept()',
+  'a.js': 'export const a = "first"',
+}
+
+let under: PipelineUnderTest
+let viewers: OpenViewers
+let host: Server
+let port: number
+
+beforeAll(async () => {
+  // Stands for a host on the internet.
+  host = createServer((_incoming, answer) => answer.end('from outside'))
+  host.listen(0, '127.0.0.2')
+  await once(host, 'listening')
+  port = (host.address() as AddressInfo).port
+  viewers = createViewers()
+  under = await openPipeline({
+    build: { quietMs: QUIET_MS },
+    sessions: { viewers },
+    egress: (socketDir) =>
+      createEgress({
+        socketDir,
+        maximum: 'public',
+        allowedHosts: [],
+        privateNetworks: ['127.0.0.2/32'],
+        ports: [port],
+      }),
+  })
+})
+afterAll(async () => {
+  expect(under.errors).toEqual([])
+  await under[Symbol.asyncDispose]()
+  host.close()
+})
+
+async function change(id: string, files: Record<string, string>): Promise<number> {
+  return (await under.pipeline.applyChanges(id, batchOf(files))).revision
+}
+
+/** A project with a live session and a published build. */
+async function live(id: string, files: Record<string, string> = {}): Promise<void> {
+  await under.push(id, { ...APP, ...files })
+  await under.pipeline.startSession(id)
+  expect(await under.pipeline.waitFor(id, 1, 'live', WAIT_MS)).toBe(true)
+  expect(under.pipeline.status(id).session).toMatchObject({ state: 'live', revision: 1 })
+}
+
+async function get(id: string, path: string): Promise<string> {
+  const { socket = '' } = under.sessions.address(id) ?? {}
+  const [answer] = await once(request({ socketPath: socket, path }).end(), 'response')
+  return (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
+}
+
+function sessionEvents(id: string): { data: unknown[]; stop: () => void } {
+  const data: unknown[] = []
+  const stop = under.events.listen((event: ProjectEvent) => {
+    if (event.project === id && event.type === 'session') data.push(event.data)
+  })
+  return { data, stop }
+}
+
+describe('changes of a project with a live session', () => {
+  it('are shown at once and built when somebody asks', async () => {
+    await live('shown')
+    await get('shown', '/main.js')
+    const heard = sessionEvents('shown')
+    const revision = await change('shown', { 'a.js': 'export const a = "second"' })
+    expect(await under.pipeline.waitFor('shown', revision, 'live', WAIT_MS)).toBe(true)
+    await expect
+      .poll(() => heard.data)
+      .toContainEqual(
+        expect.objectContaining({ state: 'live', revision, kind: expect.any(String), errors: [] }),
+      )
+    heard.stop()
+    expect(under.pipeline.status('shown')).toMatchObject({ revision, build: { revision: 1 }, state: 'ready' })
+    expect(await get('shown', '/a.js')).toContain('second')
+    expect(await under.pipeline.waitFor('shown', revision, 'built', WAIT_MS)).toBe(true)
+    expect(under.pipeline.status('shown')).toMatchObject({ published: { revision } })
+    await under.pipeline.stopSession('shown')
+  })
+
+  it('are built by a forced build, once', async () => {
+    await live('forced')
+    const revision = await change('forced', { 'a.js': 'export const a = "second"' })
+    const build = await under.pipeline.requestBuild('forced', {})
+    expect(build.revision).toBe(revision)
+    await under.pipeline.waitFor('forced', revision, 'built', WAIT_MS)
+    expect(under.store.builds.list('forced', { limit: 10 }).items).toHaveLength(2)
+    await under.pipeline.stopSession('forced')
+  })
+
+  it('have transform errors as diagnostics for as long as they last', async () => {
+    await live('errors', {
+      'a.ts': 'export const a = 1',
+      'main.js': 'import { a } from "./a.ts"; console.log(a)',
+    })
+    for (const path of ['/main.js', '/a.ts']) await get('errors', path)
+    await change('errors', { 'a.ts': 'export const = 1' })
+    await expect
+      .poll(() => under.pipeline.status('errors').diagnostics, { timeout: WAIT_MS })
+      .toMatchObject([{ origin: 'transform', severity: 'error', file: 'a.ts', line: 1, revision: 2 }])
+    await change('errors', { 'a.ts': 'export const a = 2' })
+    await expect.poll(() => under.pipeline.status('errors').diagnostics, { timeout: WAIT_MS }).toEqual([])
+    await under.pipeline.stopSession('errors')
+  })
+
+  it('are painted when an open page says so, at once where none had to change, and where none is open', async () => {
+    await live('painted')
+    for (const path of ['/main.js', '/a.js']) await get('painted', path)
+    expect(await under.pipeline.waitFor('painted', 1, 'painted', 0)).toBe(true)
+    const page = viewers.enter('painted')
+    expect(under.pipeline.status('painted').session.viewers).toBe(1)
+    page?.report({ revision: 1, errors: 0, visible: true })
+    const unused = await change('painted', { 'notes.txt': 'x' })
+    expect(await under.pipeline.waitFor('painted', unused, 'painted', WAIT_MS)).toBe(true)
+    const used = await change('painted', { 'a.js': 'export const a = 3' })
+    await under.pipeline.waitFor('painted', used, 'live', WAIT_MS)
+    expect(await under.pipeline.waitFor('painted', used, 'painted', 0)).toBe(false)
+    const waiting = under.pipeline.waitFor('painted', used, 'painted', WAIT_MS)
+    page?.report({ revision: used, errors: 2, visible: false })
+    expect(await waiting).toBe(true)
+    expect(under.pipeline.status('painted').painted).toMatchObject({
+      revision: used,
+      errors: 2,
+      visible: false,
+    })
+    page?.leave()
+    await under.pipeline.stopSession('painted')
+  })
+})
+
+describe('a session', () => {
+  it('of plain files is the build', async () => {
+    const revision = await change('plain', { 'index.html': '<p>hi' })
+    await under.pipeline.startSession('plain')
+    expect(await under.pipeline.waitFor('plain', revision, 'live', WAIT_MS)).toBe(true)
+    expect(under.pipeline.status('plain')).toMatchObject({ state: 'ready', session: { state: 'off' } })
+  })
+
+  it('ends with its project', async () => {
+    await live('deleted')
+    await under.pipeline.deleteProject('deleted')
+    expect(under.sessions.view('deleted').state).toBe('off')
+    await expect(under.pipeline.startSession('deleted')).rejects.toMatchObject({ code: 'PROJECT_NOT_FOUND' })
+  })
+
+  it('follows settings, and reaches other hosts once its project asks for that', async () => {
+    const config = `export default { plugins: [{ name: 'out', configureServer(server) {
+      server.middlewares.use('/out', async (_request, answer) => {
+        try { answer.end(await (await fetch('http://127.0.0.2:${port}/')).text()) }
+        catch (error) { answer.end('refused: ' + error.cause) }
+      }) } }] }`
+    await live('reaches', { 'vite.config.js': config })
+    expect(await get('reaches', '/out')).toContain('refused')
+    const before = under.sessions.address('reaches')?.socket
+    under.pipeline.putProject('reaches', { egress: 'public', env: { VITE_NAME: 'given' } })
+    await expect.poll(() => under.sessions.address('reaches')?.socket, { timeout: WAIT_MS }).not.toBe(before)
+    expect(await get('reaches', '/out')).toBe('from outside')
+    await under.pipeline.stopSession('reaches')
+  })
+})
