@@ -97,8 +97,10 @@ export class LiveSockets {
   #hear(project: string, page: Page, text: string): void {
     const said = this.#isFlood(page) ? undefined : message.safeParse(parsed(text)).data
     if (said === undefined) page.socket.close(1008)
-    else if (said.type === 'hello') this.#tell(project, page)
-    else {
+    else if (said.type === 'hello') {
+      page.sent = ''
+      this.#tell(project, page)
+    } else {
       const { revision, errors, visible } = said
       // What the page says of itself is the app's word: no revision is painted that does not exist.
       const newest = this.#options.projects.get(project)?.revision ?? -1

@@ -41,6 +41,7 @@ const HOT_SOURCE = `
 const hot = import.meta.hot
 const client = window.__previewd
 if (hot && client) {
+  hot.on('vite:ws:connect', () => client.connected())
   hot.on('vite:beforeUpdate', () => client.updating())
   hot.on('vite:afterUpdate', () => client.updated())
   hot.on('vite:error', () => client.failed())

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import type { SessionView } from '../../src/model/session.ts'
 import { createViewers, type OpenViewers } from '../../src/serve/viewers.ts'
@@ -19,9 +19,9 @@ beforeEach(async () => {
 afterEach(() => server.stop())
 
 const HELLO = { type: 'hello', mode: 'build', revision: 1, visible: true }
-const open = async (): Promise<WebSocket> => {
+const open = async (autoPong = true): Promise<WebSocket> => {
   const headers = { host: `demo.localhost:${server.port}` }
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/.previewd/live`, { headers })
+  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/.previewd/live`, { headers, autoPong })
   await once(socket, 'open')
   return socket
 }
@@ -82,6 +82,28 @@ describe('the socket of an editor’s page', () => {
     const many = await open()
     for (let at = 0; at < 100; at++) many.send(JSON.stringify(HELLO))
     expect(await codeOf(many)).toBe(1008)
+  })
+
+  test('of a machine that went to sleep is closed', async () => {
+    vi.useFakeTimers({ toFake: ['setInterval'] })
+    await server.stop()
+    server = await PreviewServer.start({ viewers })
+    server.editor = true
+    server.addProject('demo')
+    const [asleep, awake] = [await open(false), await open()]
+    const gone = once(asleep, 'close')
+    const pinged = [once(asleep, 'ping'), once(awake, 'ping')]
+    await vi.advanceTimersByTimeAsync(30_000)
+    await Promise.all(pinged)
+    // Its answer to the ping was read before this is answered.
+    const answered = once(awake, 'message')
+    awake.send(JSON.stringify(HELLO))
+    await answered
+    await vi.advanceTimersByTimeAsync(30_000)
+    vi.useRealTimers()
+    await gone
+    expect([awake.readyState, viewers.count('demo')]).toEqual([WebSocket.OPEN, 1])
+    awake.close()
   })
 
   test('counts while it is open, and is closed with the server', async () => {

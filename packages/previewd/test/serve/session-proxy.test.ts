@@ -65,7 +65,7 @@ describe('a request', () => {
       connection: 'keep-alive, x-hop',
       'x-hop': '1',
       te: 'trailers',
-      origin: 'https://elsewhere.example',
+      origin: `https://${host()}`,
     })
     const { headers, url } = upstream.seen[0] ?? {}
     expect(url).toBe('/api?a=1&b=2')
@@ -73,7 +73,7 @@ describe('a request', () => {
       host: host(),
       cookie: 'app=1; other=2',
       authorization: 'Bearer app',
-      origin: 'https://elsewhere.example',
+      origin: `https://${host()}`,
       'x-forwarded-for': '127.0.0.1',
       'x-forwarded-proto': 'http',
       'x-forwarded-host': host(),
@@ -104,6 +104,19 @@ describe('a request', () => {
     expect(String(chunk)).toBe('first')
     req.end(' second')
     expect(String((await once(res, 'data'))[0])).toBe(' second')
+  })
+
+  test('of a page of another origin gets what is published, and navigations from there the session', async () => {
+    const foreign = [
+      { origin: `http://other.localhost:${server.port}` },
+      { origin: 'null', 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'cross-site' },
+      { 'sec-fetch-mode': 'no-cors', 'sec-fetch-site': 'same-site' },
+    ]
+    for (const headers of foreign) expect((await get('/data.json', headers)).text).toBe('{}')
+    expect((await get('/', { origin: 'http://evil.example' }, 'POST')).status).toBe(405)
+    expect(upstream.seen).toEqual([])
+    const coming = { ...NAVIGATION, 'sec-fetch-site': 'cross-site', origin: 'https://login.example' }
+    expect((await get('/callback', coming, 'POST')).text).toContain('dev')
   })
 
   test('with a grant in its address gets its cookie before project code sees it', async () => {

@@ -40,6 +40,25 @@ beforeEach(async () => {
 })
 afterEach(() => context.close())
 
+/** Opens the app, and waits until edits reach the page. */
+async function openLive(
+  session: DevSession,
+  url = `${session.origin}/`,
+  browserContext = context,
+): Promise<Page> {
+  const page = await browserContext.newPage()
+  const connected = Promise.withResolvers<void>()
+  page.on('websocket', (socket) => {
+    socket.on('framereceived', ({ payload }) => {
+      if (String(payload).includes('"connected"')) connected.resolve()
+    })
+  })
+  await page.goto(url)
+  await connected.promise
+  await session.painted(1)
+  return page
+}
+
 async function openApp(session: DevSession, path = '/'): Promise<Page> {
   const page = await context.newPage()
   await page.goto(session.origin + path)
@@ -49,9 +68,9 @@ async function openApp(session: DevSession, path = '/'): Promise<Page> {
 describe('an editor', () => {
   test('sees an edit without a reload, with the state of the module kept, and the page says so', async () => {
     await using session = await DevSession.start(servers, APP)
-    const page = await openApp(session)
+    const page = await openLive(session)
     await page.getByText('first text').waitFor()
-    expect(await session.painted(1)).toMatchObject({ errors: 0, visible: true })
+    expect(session.viewers.painted(PROJECT)).toMatchObject({ revision: 1, errors: 0, visible: true })
     await page.evaluate('window.mark = 1')
     await session.edit({ 'text.js': `export const text = 'second text'` })
     await page.getByText('second text').waitFor()
@@ -64,9 +83,8 @@ describe('an editor', () => {
 
   test('sees a syntax error above the app, and the app again when it is mended, without a reload', async () => {
     await using session = await DevSession.start(servers, TYPED)
-    const page = await openApp(session)
+    const page = await openLive(session)
     await page.getByText('first text').waitFor()
-    await session.painted(1)
     await page.evaluate('window.mark = 1')
     await session.edit({ 'text.ts': 'export const text = = 1' })
     await page.locator('vite-error-overlay').waitFor()
@@ -81,8 +99,7 @@ describe('an editor', () => {
 
   test('with a script that no browser can read has an error counted, though nothing was compiled', async () => {
     await using session = await DevSession.start(servers, APP)
-    await openApp(session)
-    await session.painted(1)
+    await openLive(session)
     await session.edit({ 'text.js': 'export const text = = 1' })
     await session.painted(2, 1)
     await session.edit({ 'text.js': `export const text = 'mended'` })
@@ -106,16 +123,15 @@ describe('an editor', () => {
       'index.html': '<h1>plain page</h1>',
       'unused.js': '1',
     })
-    const page = await openApp(session)
+    const page = await openLive(session)
     await page.getByText('plain page').waitFor()
-    await session.painted(1)
     await session.edit({ 'unused.js': '2' })
     await session.painted(2)
   })
 
   test('with two pages open has both of them changed; one that is closed counts no more', async () => {
     await using session = await DevSession.start(servers, APP)
-    const [one, two] = [await openApp(session), await openApp(session, '/other?x=1')]
+    const [one, two] = [await openLive(session), await openLive(session, `${session.origin}/other?x=1`)]
     await one.getByText('first text').waitFor()
     await two.getByText('first text').waitFor()
     await session.viewing(2)
@@ -126,16 +142,35 @@ describe('an editor', () => {
     await session.viewing(1)
   })
 
+  test('sees edits below the base that the app sets itself', async () => {
+    await using session = await DevSession.start(servers, {
+      ...APP,
+      'vite.config.js': `export default { base: '/below/' }`,
+    })
+    const page = await openLive(session, `${session.origin}/below/`)
+    await page.getByText('first text').waitFor()
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    await page.getByText('second text').waitFor()
+    await session.painted(2)
+    expect(await page.evaluate(`document.querySelectorAll('script[src*=previewd]').length`)).toBe(0)
+  })
+
   test('is brought up to date after an edit that the page could not hear of', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)
-    await page.getByText('first text').waitFor()
+    let connections = 0
+    await page.routeWebSocket(/token=/, (socket) => {
+      const isDeaf = ++connections === 1
+      socket.connectToServer().onMessage((message) => {
+        if (!isDeaf || String(message).includes('"connected"')) socket.send(message)
+      })
+    })
+    await page.reload()
     await session.painted(1)
-    // The page is open, and what it shows is older than what the session has: nothing was sent to it.
-    session.revision = 5
-    session.preview.addProject(PROJECT).revision = 5
+    await session.edit({ 'text.js': `export const text = 'second text'` })
     session.set('live')
-    await session.painted(5)
+    await page.getByText('second text').waitFor()
+    await session.painted(2)
   })
 })
 
@@ -220,11 +255,10 @@ test('behind a proxy that ends TLS, edits come through as well, to the holder of
   session.preview.editor = false
   session.preview.tokens.set('editor-token', `${PROJECT}:editor`)
   const secure = await browser.newContext({ ignoreHTTPSErrors: true })
-  const page = await secure.newPage()
-  await page.goto(`https://${PROJECT}.localhost:${outer.port}/?previewd_grant=editor-token`)
+  const origin = `https://${PROJECT}.localhost:${outer.port}`
+  const page = await openLive(session, `${origin}/?previewd_grant=editor-token`, secure)
   await page.getByText('first text').waitFor()
-  expect(page.url()).toBe(`https://${PROJECT}.localhost:${outer.port}/`)
-  await session.painted(1)
+  expect(page.url()).toBe(`${origin}/`)
   await page.evaluate('window.mark = 1')
   await session.edit({ 'text.js': `export const text = 'second text'` })
   await page.getByText('second text').waitFor()

@@ -43,9 +43,10 @@ export class TlsProxy implements AsyncDisposable {
     server.on('upgrade', (req, socket) => {
       const asked = forward(req)
       asked.on('error', () => socket.destroy())
-      asked.on('upgrade', (answer, upstream) => {
+      asked.on('upgrade', (answer, upstream, head) => {
         const headers = Object.entries(answer.headers).map(([name, value]) => `${name}: ${value}\r\n`)
         socket.write(`HTTP/1.1 101 Switching Protocols\r\n${headers.join('')}\r\n`)
+        socket.write(head)
         for (const end of [socket, upstream]) end.on('error', () => end.destroy())
         socket.pipe(upstream).pipe(socket)
       })

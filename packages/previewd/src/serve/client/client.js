@@ -4,7 +4,10 @@
  * every error of the app.
  */
 ;(() => {
-  const { mode, revision: shown } = document.currentScript?.dataset ?? {}
+  const own = document.currentScript
+  const { mode, revision: shown } = own?.dataset ?? {}
+  // An app that was rendered on a server wakes on the page as that server wrote it.
+  own?.remove()
   if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
 
   // The app may replace these; the ones of the browser are needed.
@@ -56,6 +59,10 @@
   }
 
   const client = {
+    /** What was sent before is lost: the server is asked where the session stands. */
+    connected() {
+      greet()
+    },
     updating() {
       isUpdating = true
       errors = 0
@@ -81,12 +88,23 @@
   }
   Object.defineProperty(window, '__previewd', { value: Object.freeze(client) })
   if (mode === 'session') {
-    import('/@previewd/hot').then(
+    import('/@previewd/hot').catch(importBelowBase).then(
       () => {
         isHot = true
+        greet()
       },
       () => undefined,
     )
+  }
+
+  /** A dev server with a base has its own modules below it, as the address of Vite's client shows. */
+  async function importBelowBase() {
+    if (document.readyState === 'loading') {
+      await new Promise((resolve) => document.addEventListener('DOMContentLoaded', resolve))
+    }
+    const { src } = document.querySelector('script[src*="/@vite/client"]') ?? {}
+    if (src === undefined) throw new Error('This page has no hot updates.')
+    return import(src.replace(/@vite\/client.*/, '@previewd/hot'))
   }
 
   function reach(next) {
@@ -137,6 +155,10 @@
     if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message))
   }
 
+  function greet() {
+    send({ type: 'hello', mode, revision, visible: isVisible() })
+  }
+
   /** The newest state, and not more often than the server would take. */
   function report() {
     if (reportTimer !== undefined) return
@@ -156,7 +178,7 @@
     )
     socket.onopen = () => {
       openedAt = Date.now()
-      send({ type: 'hello', mode, revision, visible: isVisible() })
+      greet()
       if (hasPainted) report()
     }
     socket.onmessage = ({ data }) => hear(JSON.parse(data))

@@ -31,13 +31,23 @@ export function sessionFor(
   // Project code decodes as it likes; what is ours is so in every spelling.
   const path = decodePath(rawPath) ?? rawPath
   if (!rawPath.startsWith('/') || /^\/+\.previewd(?:\/|$)/i.test(path)) return undefined
-  if (req.headers['service-worker'] !== undefined) return undefined
+  if (req.headers['service-worker'] !== undefined || isOfForeignPage(req)) return undefined
   const { role, offered } = admission(req, query, project.id, options.grants)
   if (role !== 'editor' && !options.isEditor(req)) return undefined
   // The grant leaves the address first.
   if (offered !== undefined && isNavigation(req)) return undefined
   const address = options.sessions.address(project.id)
   return address && { ...address, url: rawPath + (offered?.cleanQuery ?? query) }
+}
+
+/**
+ * True where a page of another origin asks for something that it could use. Vite lets the pages of every name below
+ * `localhost` read its modules, and those are other projects here.
+ */
+function isOfForeignPage(req: IncomingMessage): boolean {
+  const { 'sec-fetch-mode': mode, 'sec-fetch-site': site } = req.headers
+  if (mode === 'navigate') return false
+  return !isOwnOrigin(req) || site === 'cross-site' || site === 'same-site'
 }
 
 /** True where a browser's page of this very origin asks, or a client that is no browser. */
