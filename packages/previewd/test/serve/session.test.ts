@@ -155,6 +155,27 @@ describe('an editor', () => {
     expect(await page.evaluate(`document.querySelectorAll('script[src*=previewd]').length`)).toBe(0)
   })
 
+  test('has its page reloaded once where that is what an edit needs, with the revision of the edit', async () => {
+    await using session = await DevSession.start(servers, {
+      ...APP,
+      'public/note.txt': 'a',
+      'vite.config.js': 'export default {}',
+    })
+    const page = await openLive(session)
+    let loads = 0
+    page.on('load', () => loads++)
+    await session.edit({ 'public/note.txt': 'b' })
+    session.set('live')
+    await session.painted(2)
+    expect(loads).toBe(1)
+    const config = `export default { define: { __TITLE__: '"by the new config"' } }`
+    await session.edit({ 'vite.config.js': config, 'text.js': 'export const text = __TITLE__' })
+    session.set('live')
+    await page.getByText('by the new config').waitFor()
+    await session.painted(3)
+    expect(loads).toBe(2)
+  })
+
   test('is brought up to date after an edit that the page could not hear of', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)

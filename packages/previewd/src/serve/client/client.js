@@ -17,11 +17,15 @@
   const TYPING_MS = 2000
   const RELOADS = 'previewd:reloads'
   const SCROLL = 'previewd:scroll'
+  const REVISION = 'previewd:revision'
+  const REVISION_KEPT_MS = 30_000
   const RELOAD_WINDOW_MS = 60_000
   const MAX_RELOADS = 3
   const BEHIND_MS = 3000
 
-  let revision = Number(shown)
+  let revision = Math.max(Number(shown), revisionBefore())
+  /** The newest that the session is known to have. */
+  let heard = revision
   let errors = 0
   let isUpdating = false
   /** A revision whose updates are still being applied. */
@@ -110,6 +114,7 @@
   function reach(next) {
     reachedWhileUpdating = undefined
     revision = Math.max(revision, next)
+    heard = Math.max(heard, revision)
     afterPaint(() => {
       hasPainted = true
       report()
@@ -193,6 +198,7 @@
     if (message.type !== 'session' || message.state !== 'live') return
     if (mode === 'build') return changeOver()
     clearTimeout(behindTimer)
+    heard = Math.max(heard, message.revision)
     if (!(message.revision > revision)) return
     if (!isHot) return reach(message.revision)
     // An update that was sent before this page listened never comes; one that is on its way does.
@@ -206,6 +212,7 @@
   })
   window.addEventListener('pagehide', () => {
     isLeaving = true
+    keepRevision()
     if (socket) socket.onclose = null
     socket?.close()
   })
@@ -293,6 +300,28 @@
       setTimeout(step, 50)
     }
     step()
+  }
+
+  /**
+   * What the session had before this page was asked for, this page has. The address of the page may be answered a
+   * moment before the server knows what its own dev server has told to open pages.
+   */
+  function revisionBefore() {
+    try {
+      const { revision, at } = JSON.parse(sessionStorage.getItem(REVISION) ?? '{}')
+      return mode === 'session' && Date.now() - at < REVISION_KEPT_MS ? revision : 0
+    } catch {
+      return 0
+    }
+  }
+
+  function keepRevision() {
+    try {
+      if (mode === 'session')
+        sessionStorage.setItem(REVISION, JSON.stringify({ revision: heard, at: Date.now() }))
+    } catch {
+      // Without storage a page may be behind for a moment, as it would be without this.
+    }
   }
 
   /** A frame of the app's own origin is part of the page around it. */
