@@ -57,8 +57,9 @@ export interface Sessions {
   /**
    * Brings the newest files and settings into a session, as soon as it is live; one that is in `error` is started
    * again with them. Undefined where none is live afterwards. Problems of the session are its own: this never rejects.
+   * `installed`: dependencies that could not be had before may be there now.
    */
-  apply(project: string, revision: number): Promise<DevUpdate | undefined>
+  apply(project: string, options?: { installed?: boolean }): Promise<DevUpdate | undefined>
   /** Sessions that wait for a place, start, are live or in error. */
   counts(): Readonly<Record<Exclude<SessionState, 'off'>, number>>
   close(): Promise<void>

@@ -1,5 +1,6 @@
 import { refine } from '../build/refine.ts'
 import { fromToolError } from '../build/tool-error.ts'
+import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { DevUpdate } from '../model/worker.ts'
 import type { PipelineParts } from './parts.ts'
@@ -7,8 +8,7 @@ import type { PipelineParts } from './parts.ts'
 type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
 
 interface Shown {
-  /** The newest revision that the session told of. */
-  revision: number
+  update: DevUpdate
   diagnostics: ReportedDiagnostic[]
   /** The newest revision for which open pages had to change. */
   visible: number
@@ -26,8 +26,11 @@ export class LiveChanges {
     this.#parts = parts
     this.#onChange = onChange
     this.#stopListening = [
-      parts.events.listen(({ type, project }) => {
+      parts.events.listen(({ type, project, data }) => {
         if (type === 'session') this.#sessionChanged(project)
+        if (type === 'build' && hasSucceeded(data) && this.isOn(project)) {
+          void this.bringIn(project, { installed: true })
+        }
       }),
     ]
     if (parts.viewers) this.#stopListening.push(parts.viewers.listen(onChange))
@@ -44,10 +47,11 @@ export class LiveChanges {
   }
 
   /** Never rejects. */
-  async bringIn(project: string, revision: number): Promise<void> {
+  async bringIn(project: string, options: { installed?: boolean } = {}): Promise<void> {
     try {
-      const update = await this.#parts.sessions.apply(project, revision)
-      if (update) await this.#show(project, update)
+      const update = await this.#parts.sessions.apply(project, options)
+      // One update serves all revisions that came while another was brought in.
+      if (update && this.#shown.get(project)?.update !== update) await this.#show(project, update)
     } catch (error) {
       this.#parts.onError(error, `A revision of project ${project} could not be shown live.`)
     }
@@ -63,7 +67,7 @@ export class LiveChanges {
     if (!viewers || viewers.count(project) === 0) return true
     if ((viewers.painted(project)?.revision ?? 0) >= revision) return true
     const shown = this.#shown.get(project)
-    return shown !== undefined && shown.revision >= revision && shown.visible < revision
+    return shown !== undefined && shown.update.revision >= revision && shown.visible < revision
   }
 
   async #show(project: string, update: DevUpdate): Promise<void> {
@@ -73,7 +77,7 @@ export class LiveChanges {
     const view = sessions.view(project)
     if (view.state !== 'live') return
     const before = this.#shown.get(project)?.visible ?? 0
-    this.#shown.set(project, { revision, diagnostics, visible: kind === 'none' ? before : revision })
+    this.#shown.set(project, { update, diagnostics, visible: kind === 'none' ? before : revision })
     events.publish('session', project, { ...view, revision, kind, errors: diagnostics })
     if (diagnostics.length > 0) events.publish('diagnostic', project, { revision, diagnostics })
   }
@@ -95,4 +99,8 @@ export class LiveChanges {
     if (state !== 'live') this.#shown.delete(project)
     this.#onChange(project)
   }
+}
+
+function hasSucceeded(data: unknown): boolean {
+  return (data as Pick<Build, 'state'>).state === 'succeeded'
 }

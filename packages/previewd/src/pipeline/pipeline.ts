@@ -71,7 +71,7 @@ export class BuildPipeline implements Pipeline {
       this.#enqueue(put.project, { fresh: true })
     }
     if (before && !isDeepStrictEqual(before.settings, put.project.settings)) {
-      void this.#live.bringIn(id, put.project.revision)
+      void this.#live.bringIn(id)
     }
     this.#announcer.statusChanged(id)
     return put
@@ -108,7 +108,7 @@ export class BuildPipeline implements Pipeline {
     if (this.#live.isOn(id)) this.#buildWhenQuiet(id, syncMs)
     else this.#enqueue(project, { revision: applied.revision, syncMs })
     this.#announcer.statusChanged(id)
-    void this.#live.bringIn(id, applied.revision)
+    void this.#live.bringIn(id)
     return applied
   }
 

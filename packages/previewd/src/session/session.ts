@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
 import type { Environments } from '../model/environment.ts'
-import type { FileChange, Snapshot } from '../model/files.ts'
+import type { Snapshot } from '../model/files.ts'
 import type { PlanDev, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
@@ -59,6 +59,8 @@ export class Session {
   #startMs: number | undefined
   #restarts = 0
   #memoryBytes = 0
+  /** What package.json asks for could not be had; a later try may succeed. */
+  #lacksPackages = false
   #usedAt: number
   /** Since when it has waited for what it waits for now. */
   #since: number
@@ -127,9 +129,9 @@ export class Session {
   }
 
   /** See {@link Sessions.apply}. */
-  async apply(revision: number): Promise<DevUpdate | undefined> {
+  async apply(installed = false): Promise<DevUpdate | undefined> {
     await this.#settled.promise
-    return await this.#inTurn(() => this.#bringIn(revision))
+    return await this.#inTurn(() => this.#bringIn(installed))
   }
 
   /** Gives up waiting, with a reason. */
@@ -144,9 +146,18 @@ export class Session {
     await this.#endWorker()
   }
 
+  /** Never rejects: nobody waits for most of what happens here. */
   #inTurn<T>(action: () => Promise<T>): Promise<T | undefined> {
-    const turn = this.#turn.then(async () => (this.isStopped ? undefined : await action()))
-    this.#turn = turn.catch(() => undefined)
+    const turn = this.#turn.then(async () => {
+      if (this.isStopped) return undefined
+      try {
+        return await action()
+      } catch (error) {
+        this.#parts.onError(error, `The session of project ${this.project} failed.`)
+        return undefined
+      }
+    })
+    this.#turn = turn
     return turn
   }
 
@@ -169,11 +180,13 @@ export class Session {
       this.#startMs = Math.round(performance.now() - startedMs)
       this.#startedAt = new Date(this.#parts.now()).toISOString()
       this.#take(worker)
+      this.#lastUpdate = undefined
+      this.#lacksPackages = false
       this.use()
       this.#become('live')
       // What came while it started.
       const newest = this.#parts.projects.get(this.project)?.revision ?? 0
-      if (newest > worker.revision) void this.apply(newest)
+      if (newest > worker.revision) void this.apply()
     } catch (error) {
       if (!this.isStopped) this.#giveUp(error)
     }
@@ -223,17 +236,16 @@ export class Session {
     if (!this.isStopped) await this.#start()
   }
 
-  async #bringIn(revision: number): Promise<DevUpdate | undefined> {
+  async #bringIn(installed: boolean): Promise<DevUpdate | undefined> {
     const worker = this.#worker
     if (!worker) return undefined
     this.use()
     try {
       await using snapshot = await this.#parts.files.snapshot(this.project)
-      const update = await this.#update(worker, snapshot)
+      const update = await this.#update(worker, snapshot, installed)
       if (update) this.#lastUpdate = update
-      return (
-        this.#lastUpdate ?? { revision: Math.max(revision, worker.revision), kind: 'restart', errors: [] }
-      )
+      this.#lastUpdate ??= { revision: worker.revision, kind: 'restart', errors: [] }
+      return this.#lastUpdate
     } catch (error) {
       // A server that is gone is started anew, with these files.
       if (error instanceof WorkerError || this.isStopped) return undefined
@@ -244,12 +256,15 @@ export class Session {
   }
 
   /** Undefined where nothing is new. */
-  async #update(worker: DevWorker, snapshot: Snapshot): Promise<DevUpdate | undefined> {
-    const changed = worker.changesTo(snapshot)
-    const plan = await this.#plan(snapshot)
-    const spec = await this.#specAfter(worker, snapshot, plan, changed)
-    if (spec) return await this.#replace(worker, spec, snapshot)
-    if (changed.length === 0) return undefined
+  async #update(worker: DevWorker, snapshot: Snapshot, installed: boolean): Promise<DevUpdate | undefined> {
+    const mayDiffer =
+      (installed && this.#lacksPackages) ||
+      worker.changesTo(snapshot).some(({ path }) => PACKAGE_FILES.test(path))
+    const spec = await this.#specAfter(worker, snapshot, mayDiffer)
+    const replaced = spec && (await this.#replace(worker, spec, snapshot))
+    if (replaced) return replaced
+    // Also without a change: files can be as they were two revisions ago.
+    if (snapshot.revision <= worker.revision) return undefined
     const update = await worker.update(snapshot)
     this.#events.changed()
     return update
@@ -259,26 +274,34 @@ export class Session {
   async #specAfter(
     worker: DevWorker,
     snapshot: Snapshot,
-    plan: RootedServing,
-    changed: readonly FileChange[],
+    mayDiffer: boolean,
   ): Promise<DevWorkerSpec | undefined> {
+    const plan = await this.#plan(snapshot)
     const isSame = isDeepStrictEqual(worker.serving, { task: plan.task, egress: plan.egress })
-    if (isSame && !changed.some(({ path }) => PACKAGE_FILES.test(path))) return undefined
+    if (isSame && !mayDiffer) return undefined
     try {
       const spec = await this.#prepare(snapshot, plan)
+      this.#lacksPackages = false
       return isSame && spec.environment?.key === worker.environmentKey ? undefined : spec
     } catch (error) {
       // The build of this revision tells what is wrong; until it is mended, the page goes on with what it has.
-      if (error instanceof DevServerFailed) return undefined
-      throw error
+      if (!(error instanceof DevServerFailed)) throw error
+      this.#lacksPackages = true
+      return undefined
     }
   }
 
-  /** A new worker beside the old one; open pages find the new server when the old one goes. */
-  async #replace(old: DevWorker, spec: DevWorkerSpec, snapshot: Snapshot): Promise<DevUpdate> {
-    const worker = await DevWorker.start(this.#parts, spec, snapshot, this.#life.signal)
-    if (this.isStopped) await worker.stop()
-    else this.#take(worker)
+  /** A new worker beside the old one, which stays where the new one fails; open pages find it when the old one goes. */
+  async #replace(old: DevWorker, spec: DevWorkerSpec, snapshot: Snapshot): Promise<DevUpdate | undefined> {
+    try {
+      const worker = await DevWorker.start(this.#parts, spec, snapshot, this.#life.signal)
+      if (this.isStopped) await worker.stop()
+      else this.#take(worker)
+    } catch (error) {
+      if (!(error instanceof DevServerFailed)) throw error
+      this.#lacksPackages = true
+      return undefined
+    }
     await old.stop()
     this.#events.changed()
     return { revision: snapshot.revision, kind: 'restart', errors: [] }

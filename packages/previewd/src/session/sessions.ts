@@ -52,8 +52,11 @@ export class LiveSessions implements Sessions {
     if (this.#closed) throw new PreviewdError('SHUTTING_DOWN', 'The server is ending; try again.')
     const session = this.#sessions.get(project)
     session?.use()
-    if (!session) this.#enqueue(this.#create(project))
-    else if (session.state === 'error' && session.mayRetry) this.#enqueue(session)
+    if (!session || (session.state === 'error' && session.mayRetry)) {
+      if (!this.#hasRoom())
+        throw new PreviewdError('QUEUE_FULL', 'Too many sessions wait for a place; try again later.')
+      this.#enqueue(session ?? this.#create(project))
+    }
     return this.view(project)
   }
 
@@ -74,10 +77,10 @@ export class LiveSessions implements Sessions {
     return session?.state === 'live' ? session.address : undefined
   }
 
-  async apply(project: string, revision: number): Promise<DevUpdate | undefined> {
+  async apply(project: string, { installed = false } = {}): Promise<DevUpdate | undefined> {
     const session = this.#sessions.get(project)
     if (session?.state === 'error' && this.#hasRoom()) this.#enqueue(session, { afresh: true })
-    return await session?.apply(revision)
+    return await session?.apply(installed)
   }
 
   counts() {
@@ -112,8 +115,6 @@ export class LiveSessions implements Sessions {
   }
 
   #create(project: string): Session {
-    if (!this.#hasRoom())
-      throw new PreviewdError('QUEUE_FULL', 'Too many sessions wait for a place; try again later.')
     const session: Session = new Session(this.#parts, project, {
       changed: () => this.#tell(session),
       released: () => this.#release(session),

@@ -17,7 +17,7 @@ export interface PushAnswer {
 }
 
 export interface PushOptions {
-  wait?: 'applied' | 'built'
+  wait?: 'applied' | 'built' | 'live' | 'painted'
   timeoutMs?: number
   deleted?: string[]
   baseRevision?: number

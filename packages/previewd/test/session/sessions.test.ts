@@ -83,10 +83,14 @@ describe('a session', () => {
     expect((await get('edits', '/a.js')).text).toContain('first')
     await get('edits', '/main.js')
     const revision = await edit('edits', { 'a.js': 'export const a = "second"' })
-    const update = await under.sessions.apply('edits', revision)
+    const update = await under.sessions.apply('edits')
     expect(update).toEqual({ revision, kind: 'hmr', errors: [] })
     expect((await get('edits', '/a.js')).text).toContain('second')
     expect(under.sessions.view('edits')).toMatchObject({ state: 'live', revision })
+    // Nothing of this is left when it is brought in.
+    await edit('edits', { 'a.js': 'export const a = "third"' })
+    const reverted = await edit('edits', { 'a.js': 'export const a = "second"' })
+    expect(await under.sessions.apply('edits')).toEqual({ revision: reverted, kind: 'none', errors: [] })
     await under.sessions.stop('edits', 'Done.')
     expect(under.sessions.view('edits')).toMatchObject({ state: 'off', reason: 'Done.' })
     expect(under.sessions.address('edits')).toBeUndefined()
@@ -94,8 +98,8 @@ describe('a session', () => {
   it('takes away what was deleted, and puts a file where a folder was', async () => {
     await live('deletes', { 'public/old.txt': 'old', 'public/b/c.txt': 'c' })
     expect((await get('deletes', '/old.txt')).text).toBe('old')
-    const revision = await edit('deletes', { 'public/b': 'file' }, ['public/old.txt', 'public/b/c.txt'])
-    await under.sessions.apply('deletes', revision)
+    await edit('deletes', { 'public/b': 'file' }, ['public/old.txt', 'public/b/c.txt'])
+    await under.sessions.apply('deletes')
     expect((await get('deletes', '/old.txt')).text).not.toBe('old')
     expect((await get('deletes', '/b')).text).toBe('file')
     await under.sessions.stop('deletes', '')
@@ -106,7 +110,7 @@ describe('a session', () => {
     await edit('early', APP)
     expect(under.sessions.ensure('early')).toMatchObject({ state: 'starting' })
     const revision = await edit('early', { 'a.js': 'export const a = "late"' })
-    expect(await under.sessions.apply('early', revision)).toMatchObject({ revision })
+    expect(await under.sessions.apply('early')).toMatchObject({ revision })
     expect((await get('early', '/a.js')).text).toContain('late')
     await under.sessions.stop('early', '')
   })
@@ -127,7 +131,7 @@ describe('a session', () => {
     expect(under.sessions.ensure('crashes').state).toBe('error')
     // Other files may behave.
     const revision = await edit('crashes', { 'vite.config.js': 'export default {}' })
-    expect(await under.sessions.apply('crashes', revision)).toMatchObject({ revision })
+    expect(await under.sessions.apply('crashes')).toMatchObject({ revision })
     expect(under.sessions.view('crashes').state).toBe('live')
     await under.sessions.stop('crashes', '')
   })
@@ -139,7 +143,7 @@ describe('a session', () => {
     await until('broken', 'error')
     expect(under.sessions.view('broken').reason).toContain('not today')
     const revision = await edit('broken', {}, ['vite.config.js'])
-    expect(await under.sessions.apply('broken', revision)).toMatchObject({ revision })
+    expect(await under.sessions.apply('broken')).toMatchObject({ revision })
     await under.sessions.stop('broken', '')
   })
 
@@ -149,12 +153,13 @@ describe('a session', () => {
     const missing =
       '{"type":"module","devDependencies":{"vite":"^8.0.0","not-there-in-any-registry-1":"1.0.0"}}'
     const failed = await edit('moves', { 'package.json': missing })
-    expect(await under.sessions.apply('moves', failed)).toMatchObject({ revision: failed })
+    expect(await under.sessions.apply('moves')).toMatchObject({ revision: failed })
+    await under.sessions.apply('moves', { installed: true })
     expect(under.sessions.address('moves')?.socket).toBe(before)
     const manifest = '{"type":"module","devDependencies":{"vite":"^8.0.0"},"dependencies":{"ms":"2.1.3"}}'
     const main = 'import ms from "ms"; console.log(ms(60000)); import.meta.hot?.accept()'
     const revision = await edit('moves', { 'package.json': manifest, 'main.js': main })
-    expect(await under.sessions.apply('moves', revision)).toEqual({ revision, kind: 'restart', errors: [] })
+    expect(await under.sessions.apply('moves')).toEqual({ revision, kind: 'restart', errors: [] })
     expect(under.sessions.address('moves')?.socket).not.toBe(before)
     expect((await get('moves', '/main.js')).text).toContain('/deps/ms.js')
     await under.sessions.stop('moves', '')

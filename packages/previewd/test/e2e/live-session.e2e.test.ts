@@ -1,0 +1,43 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { launchBrowser, openPage } from './browser.ts'
+import { startDaemonUnderTest } from './daemon-under-test.ts'
+import { sampleProject } from './sample-project.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchBrowser()
+})
+afterAll(() => browser.close())
+
+const code = (text: string) =>
+  `export const show = () => { document.querySelector('#root').textContent = ${JSON.stringify(text)} }\n`
+const MAIN = `import { show } from './show.js'
+window.loads = (window.loads ?? 0) + 1
+show()
+import.meta.hot?.accept('./show.js', (next) => next.show())
+`
+
+test('an editor sees each change in the open page, without a reload, and others the build that follows', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '100' })
+  const { client } = daemon
+  const first = { ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code('first') }
+  const started = await client.push('live', first, { wait: 'live' })
+  expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+
+  await using opened = await openPage(browser, client.previewUrl('live'), { text: 'first' })
+  await expect.poll(async () => (await client.status('live')).session.viewers).toBe(1)
+  await opened.page.evaluate('window.typed = "kept"')
+  const edit = await client.push('live', { 'src/show.js': code('second') }, { wait: 'painted' })
+  expect(edit).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
+  expect(await opened.page.textContent('#root')).toBe('second')
+  expect(await opened.page.evaluate('window.typed')).toBe('kept')
+
+  const built = await client.push('live', {}, { wait: 'built' })
+  expect(built.status).toMatchObject({ published: { revision: 2 } })
+  expect((await client.preview('live', '/', { 'x-forwarded-for': '192.0.2.1' })).text).toContain('/assets/')
+  expect(opened.problems).toEqual([])
+
+  await daemon.restart()
+  expect((await daemon.client.status('live')).session).toMatchObject({ state: 'off' })
+})
