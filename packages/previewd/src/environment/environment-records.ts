@@ -23,6 +23,7 @@ export type Resolution = Omit<z.output<typeof resolutionSchema>, 'version'>
 
 const CACHED_ENVIRONMENTS = 256
 const CACHED_LINKS = 200_000
+const CACHED_LOCKFILE_CHARACTERS = 32 * 1024 * 1024
 
 /**
  * Environments and resolutions on disk, one folder for each key: `{dir}/{key}/environment.json`, and
@@ -35,7 +36,11 @@ export class EnvironmentRecords {
     maxSize: CACHED_LINKS,
     sizeCalculation: (links) => links.length + 1,
   })
-  readonly #resolutions = new LRUCache<string, Resolution>({ max: CACHED_ENVIRONMENTS })
+  readonly #resolutions = new LRUCache<string, Resolution>({
+    max: CACHED_ENVIRONMENTS,
+    maxSize: CACHED_LOCKFILE_CHARACTERS,
+    sizeCalculation: ({ lockfile }) => lockfile.length + 1,
+  })
 
   constructor(dir: string) {
     this.#dir = dir

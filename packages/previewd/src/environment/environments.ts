@@ -33,6 +33,7 @@ export interface EnvironmentsOptions {
 /** Projects without a lockfile get the newest versions as they were at most this long ago. */
 const RESOLUTION_FRESH_MS = 24 * 60 * 60 * 1000
 const CACHED_PLANS = 512
+const CACHED_PLAN_BYTES = 64 * 1024 * 1024
 const PLAN_FILES = new Set(['package.json', 'pnpm-workspace.yaml', '.npmrc', ...LOCKFILE_NAMES])
 
 /** The shared, content-keyed dependency sets of a daemon. */
@@ -53,7 +54,11 @@ interface Machinery {
 class StoredEnvironments implements Environments {
   readonly #options: EnvironmentsOptions
   readonly #records: EnvironmentRecords
-  readonly #plans = new LRUCache<string, { result: PlanResult }>({ max: CACHED_PLANS })
+  readonly #plans = new LRUCache<string, { result: PlanResult; size: number }>({
+    max: CACHED_PLANS,
+    maxSize: CACHED_PLAN_BYTES,
+    sizeCalculation: ({ size }) => size,
+  })
   readonly #installs = new SingleFlight<Installed>()
   #machinery: Promise<Machinery> | undefined
 
@@ -91,14 +96,17 @@ class StoredEnvironments implements Environments {
   /** Plans depend on a few files, whose hashes are known: most revisions need none of them read. */
   async #plan(snapshot: Snapshot, root: string): Promise<PlanResult> {
     const inputs = [root]
-    for (const { path, sha256 } of snapshot.files.values()) {
-      if (PLAN_FILES.has(posix.basename(path)) && !path.includes('node_modules/')) inputs.push(path, sha256)
+    let size = 1024
+    for (const file of snapshot.files.values()) {
+      if (!PLAN_FILES.has(posix.basename(file.path)) || file.path.includes('node_modules/')) continue
+      inputs.push(file.path, file.sha256)
+      size += file.size
     }
     const key = sha256(JSON.stringify(inputs))
     const known = this.#plans.get(key)
     if (known !== undefined) return known.result
     const result = await planInstall(snapshot, root)
-    this.#plans.set(key, { result })
+    this.#plans.set(key, { result, size })
     return result
   }
 
