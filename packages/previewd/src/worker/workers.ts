@@ -33,6 +33,7 @@ const PROBE_LIMITS = {
   cpuWeight: 100,
   logBytes: 64 * 1024,
 }
+const NEVER_WITHOUT = 'Without any sandbox, project code does not run here, whatever the settings.'
 const RANKS: Record<SandboxTier, number> = { off: 0, reduced: 1, full: 2 }
 
 /** Sandboxed workers on this machine: bubblewrap, seccomp, cgroups and a host user per slot. */
@@ -62,7 +63,8 @@ export class SandboxedWorkers implements Workers {
   async start(spec: WorkerSpec): Promise<Worker> {
     const machinery = await this.machinery()
     if (!this.#isUsable(machinery.tier)) {
-      const reason = machinery.problems.join(' ')
+      const impossible = machinery.tier === 'off' && this.#options.minimumTier === 'off'
+      const reason = [...machinery.problems, ...(impossible ? [NEVER_WITHOUT] : [])].join(' ')
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${reason}`)
     }
     const common = commonSpec(spec)
