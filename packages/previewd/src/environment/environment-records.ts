@@ -21,6 +21,8 @@ const resolutionSchema = z.object({
 /** What resolving without a complete lockfile led to. */
 export type Resolution = Omit<z.output<typeof resolutionSchema>, 'version'>
 
+/** Below the records' own folder, so that it is on the same file system; emptied at the start. */
+export const TEMPORARY_FOLDER = '.tmp'
 const CACHED_ENVIRONMENTS = 256
 const CACHED_LINKS = 200_000
 const CACHED_LOCKFILE_CHARACTERS = 32 * 1024 * 1024
@@ -86,8 +88,10 @@ export class EnvironmentRecords {
 
   async #write(key: string, name: string, value: unknown): Promise<void> {
     const folder = join(this.#dir, key)
+    const temporaries = join(this.#dir, TEMPORARY_FOLDER)
     await mkdir(folder, { recursive: true })
-    const temporary = join(folder, `.${name}.${randomBytes(4).toString('hex')}`)
+    await mkdir(temporaries, { recursive: true })
+    const temporary = join(temporaries, randomBytes(8).toString('hex'))
     const file = await open(temporary, 'w')
     try {
       await file.writeFile(JSON.stringify(value))
