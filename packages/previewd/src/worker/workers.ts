@@ -76,7 +76,7 @@ export class SandboxedWorkers implements Workers {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
-    if (spec.role === 'project') void runner.done.then(() => this.#startSpare(machinery, common))
+    if (isRepeatable(spec)) void runner.done.then(() => this.#startSpare(machinery, common))
     return runner
   }
 
@@ -171,6 +171,11 @@ export class SandboxedWorkers implements Workers {
     this.#runners.add(runner)
     return runner
   }
+}
+
+/** Sockets are of one use; the next worker has others. */
+function isRepeatable({ role, bridge, listen }: WorkerSpec): boolean {
+  return role === 'project' && bridge === undefined && listen === undefined
 }
 
 /** The runtime tree below it is read by other users. What is private in it is in folders of their own mode. */
