@@ -235,9 +235,11 @@ export class BuildPipeline implements Pipeline {
     const project = this.#requireProject(id)
     if (point === 'applied' || point === 'painted') return project.revision >= revision
     const finished = this.#announcer.newestFinished(id)
-    if (finished && finished.revision >= revision)
+    const active = this.#activeBuild(id)
+    // A build that is under way for this very revision is the one that was asked for, not the one before it.
+    if (finished && finished.revision >= revision && active?.revision !== revision)
       return point !== 'checked' || !this.#checking.has(finished.id)
-    if (this.#activeBuild(id)) return false
+    if (active) return false
     const [last] = this.#parts.builds.list(id, { limit: 1 }).items
     return last?.state === 'canceled' && last.revision >= revision
   }
