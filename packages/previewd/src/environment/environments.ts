@@ -20,6 +20,7 @@ import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
 import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
 import { openSharedStore } from './shared-store.ts'
 import { type FlightListener, SingleFlight } from './single-flight.ts'
+import { type Evicted, evictUnused } from './store-eviction.ts'
 
 export interface EnvironmentsOptions {
   dataDir: string
@@ -36,8 +37,16 @@ const CACHED_PLANS = 512
 const CACHED_PLAN_BYTES = 64 * 1024 * 1024
 const PLAN_FILES = new Set(['package.json', 'pnpm-workspace.yaml', '.npmrc', ...LOCKFILE_NAMES])
 
+export interface EvictableEnvironments extends Environments {
+  /**
+   * Removes environments that were not asked for in this time and what only they needed. Does nothing, and resolves
+   * with undefined, while an environment is being prepared; those asked for meanwhile wait.
+   */
+  evict(unusedForMs: number): Promise<Evicted | undefined>
+}
+
 /** The shared, content-keyed dependency sets of a daemon. */
-export function createEnvironments(options: EnvironmentsOptions): Environments {
+export function createEnvironments(options: EnvironmentsOptions): EvictableEnvironments {
   return new StoredEnvironments(options)
 }
 
@@ -51,7 +60,7 @@ interface Machinery {
   storeDir: string
 }
 
-class StoredEnvironments implements Environments {
+class StoredEnvironments implements EvictableEnvironments {
   readonly #options: EnvironmentsOptions
   readonly #records: EnvironmentRecords
   readonly #plans = new LRUCache<string, { result: PlanResult; size: number }>({
@@ -61,6 +70,8 @@ class StoredEnvironments implements Environments {
   })
   readonly #installs = new SingleFlight<Installed>()
   #machinery: Promise<Machinery> | undefined
+  #preparing = 0
+  #eviction: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options
@@ -68,6 +79,25 @@ class StoredEnvironments implements Environments {
   }
 
   async prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
+    await this.#eviction
+    this.#preparing++
+    try {
+      return await this.#prepare(snapshot, options)
+    } finally {
+      this.#preparing--
+    }
+  }
+
+  async evict(unusedForMs: number): Promise<Evicted | undefined> {
+    await this.#eviction
+    if (this.#preparing > 0) return undefined
+    this.#records.forget()
+    const eviction = evictUnused(join(this.#options.dataDir, 'environments'), Date.now() - unusedForMs)
+    this.#eviction = eviction.catch(() => undefined)
+    return await eviction
+  }
+
+  async #prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
     options.signal?.throwIfAborted()
     const { root } = options
     const plan = await this.#plan(snapshot, root)

@@ -22,7 +22,9 @@ export async function ensurePnpm(toolsDir: string): Promise<PnpmProgram> {
   if (await isCopyOf(program, source)) return { dir, version }
   // A copy that was interrupted.
   await rm(dir, { recursive: true, force: true })
-  await mkdir(dir, { recursive: true, mode: 0o755 })
+  await mkdir(dir, { recursive: true })
+  // Not left to the umask: workers have other uids.
+  await Promise.all([toolsDir, dir].map((folder) => chmod(folder, 0o755)))
   const temporary = `${program}.${process.pid}`
   await copyFile(source, temporary, constants.COPYFILE_FICLONE)
   await chmod(temporary, 0o755)

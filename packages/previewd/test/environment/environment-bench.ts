@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { createEnvironments } from '../../src/environment/environments.ts'
+import { createEnvironments, type EvictableEnvironments } from '../../src/environment/environments.ts'
 import type { Diagnostic } from '../../src/model/diagnostic.ts'
 import type { Environment, EnvironmentResult, PrepareOptions } from '../../src/model/environment.ts'
 import type { Worker, Workers } from '../../src/model/worker.ts'
@@ -29,6 +29,8 @@ export interface Bench {
   registry: FixtureRegistry
   store: Store
   dataDir: string
+  workers: Workers
+  environments: EvictableEnvironments
   /** Workers started so far. */
   started: () => number
   /** Replaces the project's files and prepares what they need. */
@@ -100,7 +102,7 @@ export async function makeBench(
     const run = (command: string, cwd = '/app') => runInWorker(real, environment, files, command, cwd)
     return { environment, diagnostics, reused, run }
   }
-  return { registry, store, dataDir, started: () => started, prepare, install }
+  return { registry, store, dataDir, workers, environments, started: () => started, prepare, install }
 }
 
 async function writeProject(store: Store, project: string, files: ProjectFiles): Promise<void> {
