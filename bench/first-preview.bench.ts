@@ -8,12 +8,13 @@ import { edit } from './subject.ts'
  * text in Chromium, beside `pnpm install --offline`, `vite` and the same page. Gives also the row of the install
  * alone, which both sides do on the way.
  */
-export async function firstPreviewBench({ runs, client, browser, projects }: Context): Promise<Row[]> {
+export async function firstPreviewBench({ runs, client, rest, browser, projects }: Context): Promise<Row[]> {
   const rows: Row[] = []
   for (const { subject, plain } of projects) {
     const installs: Row['samples'] = { previewd: [], plain: [] }
     const builds: number[] = []
     const samples = await byTurns(runs, {
+      rest,
       plain: async (run) => {
         plain.removeModules()
         plain.write(edit(subject, `first plain ${run}`))

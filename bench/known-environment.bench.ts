@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Context, pushBuilt } from './context.ts'
+import { withDescendants } from './process-tree.ts'
 import { edit } from './subject.ts'
 
 /**
@@ -33,32 +34,19 @@ export async function programsOfKnownEnvironment(
   return { programs: names, installers: names.filter((name) => /pnpm/.test(name)).length }
 }
 
-/** The process and all that it has started so far: programs may be started by a launcher that waits for it. */
-function withDescendants(pid: number): number[] {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    const stat = readAbout(name, 'stat')
-    parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
-  }
-  const found = [pid]
-  for (const one of found) for (const [child, parent] of parents) if (parent === one) found.push(child)
-  return found
-}
-
 /** What the kernel says of a process; nothing of one that has ended meanwhile. */
-function readAbout(pid: string, file: 'stat' | 'status'): string {
+function statusOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/${file}`, 'utf8')
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
   } catch {
     return ''
   }
 }
 
-/** Resolves when the kernel says that a tracer has the process. */
+/** Resolves when the kernel says that a tracer has the process, or that it has ended. */
 async function attached(pid: number): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
-    if (!/^TracerPid:\s+0$/m.test(readAbout(String(pid), 'status'))) return
+    if (!/^TracerPid:\s+0$/m.test(statusOf(pid))) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   throw new Error('strace could not attach to the server')
