@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bench, makeBench } from './environment-bench.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Bench, openBench } from './environment-bench.ts'
 
 /** The newest is not what the lockfiles pin, so that it shows which was used. */
 const PACKAGES = [
@@ -17,7 +17,9 @@ const PACKAGES = [
 
 let bench: Bench
 beforeAll(async () => {
-  bench = await makeBench({ packages: PACKAGES }, afterAll)
+  const opened = await openBench({ packages: PACKAGES })
+  bench = opened.bench
+  return opened.close
 })
 
 const MANIFEST = { dependencies: { twig: '^1.0.0' } }
