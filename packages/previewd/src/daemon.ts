@@ -11,6 +11,7 @@ import { createApi } from './api/api.ts'
 import { createArtifacts } from './artifact/artifacts.ts'
 import { BuildLogs } from './build/log.ts'
 import type { Config } from './config.ts'
+import { DiskCare, freeShareOf } from './disk-care.ts'
 import { createEnvironments } from './environment/environments.ts'
 import { createEventBus } from './events/bus.ts'
 import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
@@ -68,6 +69,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     logger,
   })
   parts.defer(() => environments.close())
+  const diskCare = new DiskCare(environments, () => freeShareOf(config.dataDir), logger)
+  parts.defer(() => diskCare.stop())
   const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
   parts.defer(() => artifacts.close())
   const events = createEventBus()
