@@ -61,7 +61,12 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = new ProjectPaths(options.dataDir)
-  await makeDirectoryDurable(paths.projects)
+  await makeDirectoryDurable(paths.projects).catch((cause: Error) => {
+    // On a read-only file system Node's own words are that there is no such directory.
+    throw new Error(`The data directory ${options.dataDir} cannot be made or written: ${cause.message}`, {
+      cause,
+    })
+  })
   const lock = lockDataDirectory(options.dataDir)
   try {
     return await openLocked(options, paths, lock)
