@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { openGrants } from './access/grants.ts'
 import { assertListenable, isLoopback } from './access/listen.ts'
@@ -24,6 +24,8 @@ import { createWorkers } from './worker/workers.ts'
 /** Beside the builds, one place for the worker that looks whether the sandbox is whole. */
 const SPARE_SLOTS = 1
 const DRAIN_TIMEOUT_MS = 30_000
+/** Connections that are in use hear in this time, with an answer, that they end. */
+const LAST_ANSWERS_MS = 250
 const API_PATHS = ['v1', 'api', 'docs', 'openapi.json', 'livez', 'readyz', 'healthz', 'health', 'metrics']
 
 export interface Daemon {
@@ -50,7 +52,6 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
 
 /** What is opened goes onto `parts` in order, to be closed in the opposite one. */
 async function compose(config: Config, logger: Logger, parts: AsyncDisposableStack): Promise<Daemon> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
   const store = await openStore({ dataDir: config.dataDir, limits: config.limits, logger })
   parts.defer(() => store.close())
   const workers = createWorkers({
@@ -104,6 +105,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     logger,
   })
   let closing: Promise<void> | undefined
+  const isDraining = () => closing !== undefined
   const upgrades = new EventEmitter()
   const api = await createApi({
     ...store,
@@ -113,8 +115,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     workers,
     config,
     logger,
-    isDraining: () => closing !== undefined,
-    serverFactory: (answer) => createFrontServer(gateway, answer, upgrades),
+    isDraining,
+    serverFactory: (answer) => createFrontServer({ gateway, api: answer, upgrades, isDraining }),
     upgrades,
   })
   parts.defer(() => closeWithConnections(api.server, () => api.close()))
@@ -131,7 +133,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   logger.info({ url, sandbox: status.tier }, 'previewd listens.')
 
   async function close(timeoutMs: number): Promise<void> {
-    await pipeline.drain(timeoutMs)
+    await Promise.all([pipeline.drain(timeoutMs), delay(LAST_ANSWERS_MS)])
     // Before the listeners, which wait for their open streams.
     gateway.close()
     await parts.disposeAsync()

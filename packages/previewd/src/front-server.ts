@@ -15,12 +15,19 @@ const SERVER_OPTIONS = {
 }
 const IDLE_CHECK_MS = 50
 
-/**
- * The one listener of the server: previews go to the gateway, everything else to the API. `upgrades` gets the
- * WebSocket requests that are the API's.
- */
-export function createFrontServer(gateway: Gateway, api: RequestListener, upgrades: EventEmitter): Server {
+export interface FrontServerOptions {
+  gateway: Gateway
+  api: RequestListener
+  /** Gets the WebSocket requests that are the API's. */
+  upgrades: EventEmitter
+  isDraining: () => boolean
+}
+
+/** The one listener of the server: previews go to the gateway, everything else to the API. */
+export function createFrontServer({ gateway, api, upgrades, isDraining }: FrontServerOptions): Server {
   const server = createServer(SERVER_OPTIONS, (request, response) => {
+    // A client that is told so does not send its next request into a connection that is about to be closed.
+    if (isDraining()) response.shouldKeepAlive = false
     if (gateway.matches(request)) gateway.handle(request, response)
     else api(request, response)
   })

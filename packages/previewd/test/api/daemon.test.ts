@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -130,6 +130,22 @@ describe('the API of a whole server', () => {
   it('refuses a request that names two hosts', async () => {
     const answer = await sendRaw(['GET /livez HTTP/1.1', 'Host: 127.0.0.1', 'host: demo.localhost'])
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it('lets connections that are in use end with an answer', async () => {
+    await push({ 'index.html': 'page' })
+    const agent = new Agent({ keepAlive: true })
+    const getAgain = async (host: string) => {
+      const sent = request({ port: new URL(daemon.url).port, path: '/livez', headers: { host }, agent }).end()
+      const [response] = await once(sent, 'response')
+      await text(response)
+      return response.headers.connection
+    }
+    for (const host of ['demo.localhost', '127.0.0.1']) expect(await getAgain(host)).toBe('keep-alive')
+    const closing = close()
+    for (const host of ['demo.localhost', '127.0.0.1']) expect(await getAgain(host)).toBe('close')
+    await closing
+    agent.destroy()
   })
 
   it('ends at once, whoever listens or waits', async () => {
