@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
-/** Chosen by `npm run test:faults` and `npm run test:attacks`: long runs that the everyday suite leaves out. */
-const longKinds = ['**/test/**/*.faults.test.ts', '**/test/**/*.attacks.test.ts']
+/** Long runs that the everyday suite leaves out: `npm run test:faults`. */
+const faults = ['**/test/**/*.faults.test.ts']
 const endToEnd = ['**/test/e2e/**/*.test.ts']
 
 export default defineConfig({
@@ -18,7 +18,7 @@ export default defineConfig({
         test: {
           name: 'parts',
           include: ['**/test/**/*.test.ts'],
-          exclude: ['**/node_modules/**', '**/fixtures/**', ...endToEnd, ...longKinds],
+          exclude: ['**/node_modules/**', '**/fixtures/**', ...endToEnd, ...faults],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: endToEnd,
-          exclude: ['**/node_modules/**', '**/fixtures/**', ...longKinds],
+          exclude: ['**/node_modules/**', '**/fixtures/**', ...faults],
           testTimeout: 240_000,
           hookTimeout: 240_000,
           maxWorkers: 1,
@@ -38,8 +38,8 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'long',
-          include: longKinds,
+          name: 'faults',
+          include: faults,
           exclude: ['**/node_modules/**', '**/fixtures/**'],
           testTimeout: 900_000,
           hookTimeout: 240_000,

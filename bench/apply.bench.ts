@@ -5,8 +5,9 @@ import type { Context } from './context.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
 
 /** A new project of 100 files: POST until it is durable and acknowledged, beside writing the files with fsync. */
-export async function applyBench({ runs, client, folder }: Context): Promise<Row[]> {
+export async function applyBench({ runs, client, rest, folder }: Context): Promise<Row[]> {
   const samples = await byTurns(runs, {
+    rest,
     plain: (run) => timed(async () => writeAll(join(folder, `written-${run}`), hundredFiles(`plain ${run}`))),
     previewd: async (run) => {
       const id = `hundred-${run}`

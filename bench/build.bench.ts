@@ -3,11 +3,12 @@ import { byTurns, median, type Row, timed, toRow } from './row.ts'
 import { edit } from './subject.ts'
 
 /** An edit of a project that is built already: POST to published, beside the project's build script in a shell. */
-export async function buildBench({ runs, client, projects }: Context): Promise<Row[]> {
+export async function buildBench({ runs, client, rest, projects }: Context): Promise<Row[]> {
   const rows: Row[] = []
   for (const { subject, plain } of projects) {
     const buildMs: number[] = []
     const samples = await byTurns(runs, {
+      rest,
       plain: async (run) => {
         plain.write(edit(subject, `plain ${run}`))
         return timed(() => plain.build())

@@ -7,6 +7,7 @@ import type { Client, PushAnswer, PushOptions } from '../packages/previewd/test/
 import { startDaemonChild } from '../packages/previewd/test/e2e/daemon-child.ts'
 import type { Files } from '../packages/previewd/test/e2e/project-files.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
+import { settled } from './process-tree.ts'
 import { type Subject, subjects } from './subject.ts'
 
 /** What every benchmark uses: one daemon in a process of its own, one browser, one folder of plain projects. */
@@ -15,6 +16,8 @@ export interface Context extends AsyncDisposable {
   folder: string
   client: Client
   daemonPid: number
+  /** Resolves when the server does nothing any more. */
+  rest: () => Promise<void>
   browser: Browser
   projects: { subject: Subject; plain: PlainProject }[]
 }
@@ -44,6 +47,7 @@ export async function makeContext(runs: number, say: (line: string) => void): Pr
     folder,
     client: daemon.client,
     daemonPid: daemon.pid,
+    rest: () => settled(daemon.pid),
     browser,
     projects,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

@@ -1,4 +1,4 @@
-import { openPage } from '../packages/previewd/test/e2e/browser.ts'
+import type { Browser } from 'playwright-core'
 import { type Context, pushBuilt } from './context.ts'
 import { byTurns, median, type Row, timed, toRow } from './row.ts'
 import { edit } from './subject.ts'
@@ -8,30 +8,31 @@ import { edit } from './subject.ts'
  * text in Chromium, beside `pnpm install --offline`, `vite` and the same page. Gives also the row of the install
  * alone, which both sides do on the way.
  */
-export async function firstPreviewBench({ runs, client, browser, projects }: Context): Promise<Row[]> {
+export async function firstPreviewBench({ runs, client, rest, browser, projects }: Context): Promise<Row[]> {
   const rows: Row[] = []
   for (const { subject, plain } of projects) {
     const installs: Row['samples'] = { previewd: [], plain: [] }
     const builds: number[] = []
     const samples = await byTurns(runs, {
+      rest,
       plain: async (run) => {
         plain.removeModules()
         plain.write(edit(subject, `first plain ${run}`))
-        return timed(async () => {
+        return withTab(browser, async (show, after) => {
           const installMs = await timed(() => plain.install())
           if (run > 0) installs.plain.push(installMs)
-          await using server = await plain.serve()
-          await using _page = await openPage(browser, server.url, { text: subject.text })
+          const server = after.use(await plain.serve())
+          await show(server.url, subject.text)
         })
       },
       previewd: (run) => {
         const id = `first-${subject.name}-${run}`
         const files = { ...subject.files, ...edit(subject, id) }
-        return timed(async () => {
+        return withTab(browser, async (show) => {
           const { status } = await pushBuilt(client, id, files)
+          await show(client.previewUrl(id), subject.text)
           if (run > 0) installs.previewd.push(status.timings.installMs ?? Number.NaN)
           if (run > 0) builds.push(status.timings.buildMs ?? Number.NaN)
-          await using _page = await openPage(browser, client.previewUrl(id), { text: subject.text })
         })
       },
     })
@@ -53,4 +54,25 @@ export async function firstPreviewBench({ runs, client, browser, projects }: Con
     )
   }
   return rows
+}
+
+type Show = (url: string, text: RegExp) => Promise<void>
+
+/**
+ * Milliseconds that the work takes, with a tab that is open already: whoever waits for a preview has one. `show` goes to
+ * an address and resolves when the text is seen. What the work defers is done afterwards, untimed.
+ */
+async function withTab(
+  browser: Browser,
+  work: (show: Show, after: AsyncDisposableStack) => Promise<void>,
+): Promise<number> {
+  await using after = new AsyncDisposableStack()
+  const page = await browser.newPage()
+  after.defer(() => page.close())
+  return timed(() =>
+    work(async (url, text) => {
+      await page.goto(url, { waitUntil: 'commit' })
+      await page.getByText(text).first().waitFor()
+    }, after),
+  )
 }

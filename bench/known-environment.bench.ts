@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Context, pushBuilt } from './context.ts'
+import { withDescendants } from './process-tree.ts'
 import { edit } from './subject.ts'
 
 /**
@@ -16,11 +17,14 @@ export async function programsOfKnownEnvironment(
   const subject = projects[0]?.subject
   if (subject === undefined) return { programs: [], installers: 0 }
   const output = join(folder, 'execve.txt')
-  const strace = spawn('strace', ['-f', '-qq', '-e', 'trace=execve', '-o', output, '-p', String(daemonPid)], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const targets = withDescendants(daemonPid)
+  const strace = spawn(
+    'strace',
+    ['-f', '-qq', '-e', 'trace=execve', '-o', output, ...targets.flatMap((pid) => ['-p', String(pid)])],
+    { stdio: 'ignore' },
+  )
   const ended = once(strace, 'close')
-  await attached(daemonPid)
+  for (const pid of targets) await attached(pid)
   await pushBuilt(client, 'traced', { ...subject.files, ...edit(subject, 'traced') })
   strace.kill('SIGINT')
   await ended
@@ -30,10 +34,19 @@ export async function programsOfKnownEnvironment(
   return { programs: names, installers: names.filter((name) => /pnpm/.test(name)).length }
 }
 
-/** Resolves when the kernel says that a tracer has the process. */
+/** What the kernel says of a process; nothing of one that has ended meanwhile. */
+function statusOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/status`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** Resolves when the kernel says that a tracer has the process, or that it has ended. */
 async function attached(pid: number): Promise<void> {
   for (let tries = 0; tries < 500; tries++) {
-    if (!/^TracerPid:\s+0$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return
+    if (!/^TracerPid:\s+0$/m.test(statusOf(pid))) return
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
   throw new Error('strace could not attach to the server')

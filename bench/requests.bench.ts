@@ -19,7 +19,7 @@ const FILES = {
 }
 
 /** Requests per second of a published page over keep-alive connections, beside nginx with one worker. */
-export async function requestsBench({ runs, client, folder }: Context): Promise<Row[]> {
+export async function requestsBench({ runs, client, rest, folder }: Context): Promise<Row[]> {
   await pushBuilt(client, 'load', FILES)
   await using nginx = await startNginx(join(folder, 'nginx'))
   const origin = new URL(client.previewUrl('load'))
@@ -29,6 +29,7 @@ export async function requestsBench({ runs, client, folder }: Context): Promise<
     ['index.html', '/'],
   ] as const) {
     const samples = await byTurns(runs, {
+      rest,
       plain: () => requestsPerSecond(`${nginx.url}${path}`),
       previewd: () => requestsPerSecond(`http://127.0.0.1:${origin.port}${path}`, origin.host),
     })

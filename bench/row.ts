@@ -19,6 +19,8 @@ export interface Sides {
   /** Both give one sample; they run by turns. */
   previewd: (run: number) => Promise<number>
   plain: (run: number) => Promise<number>
+  /** Before every sample: waits for what the one before left running. */
+  rest: () => Promise<void>
 }
 
 /** Runs both sides by turns, `runs` times after a warm-up of each; who goes first changes every time. */
@@ -28,7 +30,10 @@ export async function byTurns(runs: number, sides: Sides): Promise<Row['samples'
   const samples: Row['samples'] = { previewd: [], plain: [] }
   for (let run = 1; run <= runs; run++) {
     const order = run % 2 === 0 ? (['previewd', 'plain'] as const) : (['plain', 'previewd'] as const)
-    for (const side of order) samples[side].push(await sides[side](run))
+    for (const side of order) {
+      await sides.rest()
+      samples[side].push(await sides[side](run))
+    }
   }
   return samples
 }

@@ -14,21 +14,17 @@ import { ensureTools } from './setup/tools.mjs'
 
 const USAGE = `npm test                 quick checks, then every test but the long ones
 npm test -- PATTERN      only test files whose path contains PATTERN, without the quick checks
-npm run test:faults      the server killed and its disk failing at every system call (long)
-npm run test:attacks     the long forms of the attacks on the sandbox`
+npm run test:faults      the server killed and its disk failing at every system call (long)`
 
-/** Vitest projects (vitest.config.ts) and file patterns by the kind of run. */
-const KINDS = {
-  everyday: ['--project=parts', '--project=e2e'],
-  faults: ['--project=long', '.faults.test'],
-  attacks: ['--project=long', '.attacks.test'],
-}
+/** Projects of vitest.config.ts. */
+const EVERYDAY = ['--project=parts', '--project=e2e']
+const FAULTS = ['--project=faults']
 
 async function main(args) {
   if (args.includes('--help')) return console.log(USAGE)
   const since = Date.now()
-  const kind = ['faults', 'attacks'].find((name) => args.includes(`--${name}`)) ?? 'everyday'
-  const patterns = args.filter((argument) => argument !== `--${kind}`)
+  const patterns = args.filter((argument) => argument !== '--faults')
+  const projects = args.includes('--faults') ? FAULTS : EVERYDAY
 
   await ensurePackages()
   const node = ensureNode()
@@ -36,9 +32,9 @@ async function main(args) {
   const chromium = await ensureChromium()
   await ensureTools('strace')
 
-  const isWhole = kind === 'everyday' && patterns.length === 0
+  const isWhole = projects === EVERYDAY && patterns.length === 0
   const checks = isWhole ? await quickChecks(node) : { passed: 0, failed: 0 }
-  const tests = await runVitest(node, chromium, [...KINDS[kind], ...patterns])
+  const tests = await runVitest(node, chromium, [...projects, ...patterns])
   summarise(checks, tests, since)
 }
 

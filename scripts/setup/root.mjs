@@ -1,4 +1,3 @@
-import { withControlGroups } from './cgroup.mjs'
 import { find, run, show } from './command.mjs'
 import { SetupProblem } from './problem.mjs'
 
@@ -20,13 +19,13 @@ export async function asRoot(why, instead) {
 }
 
 /**
- * A program's command line as root, below what `asRoot` gave: with control groups of its own, and with the variables
- * that previewd, Node and package clients read. Their values never appear on a command line.
+ * A program's command line as root, below what `asRoot` gave, with the variables that previewd, Node and package
+ * clients read. Their values never appear on a command line.
  */
 export function rootCommand(prefix, environment, command) {
+  if (prefix.length === 0) return command
   const names = Object.keys(environment).filter((name) => HANDED_ON.test(name))
-  const sudo = prefix.length > 0 ? [...prefix, `--preserve-env=${names.join(',')}`] : []
-  return [...sudo, ...withControlGroups(), ...command]
+  return [...prefix, `--preserve-env=${names.join(',')}`, ...command]
 }
 
 const HANDED_ON =

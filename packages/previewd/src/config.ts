@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 
 const MIB = 1024 * 1024
@@ -157,7 +158,8 @@ function toConfig(env: Environment): Config {
   return {
     host: env.PREVIEWD_HOST,
     port: env.PREVIEWD_PORT,
-    dataDir: env.PREVIEWD_DATA,
+    // Sandboxes are made in other folders, where a relative name would mean something else.
+    dataDir: resolve(env.PREVIEWD_DATA),
     apiKey: env.PREVIEWD_API_KEY,
     previewDomain: env.PREVIEWD_PREVIEW_DOMAIN,
     publicUrl: env.PREVIEWD_PUBLIC_URL,

@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { openGrants } from './access/grants.ts'
 import { assertListenable, isLoopback } from './access/listen.ts'
@@ -12,6 +13,7 @@ import { createArtifacts } from './artifact/artifacts.ts'
 import { planDev } from './build/dev-plan.ts'
 import { BuildLogs } from './build/log.ts'
 import type { Config } from './config.ts'
+import { DiskCare, freeShareOf } from './disk-care.ts'
 import { createEgress } from './egress/egress-proxy.ts'
 import { createEnvironments } from './environment/environments.ts'
 import { createEventBus } from './events/bus.ts'
@@ -29,6 +31,8 @@ const SPARE_SLOTS = 1
 /** For a session that gets other dependencies: its new worker starts beside the old one. */
 const REPLACEMENT_SLOTS = 1
 const DRAIN_TIMEOUT_MS = 30_000
+/** Connections that are in use hear in this time, with an answer, that they end. */
+const LAST_ANSWERS_MS = 250
 const API_PATHS = ['v1', 'api', 'docs', 'openapi.json', 'livez', 'readyz', 'healthz', 'health', 'metrics']
 
 export interface Daemon {
@@ -55,7 +59,6 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
 
 /** What is opened goes onto `parts` in order, to be closed in the opposite one. */
 async function compose(config: Config, logger: Logger, parts: AsyncDisposableStack): Promise<Daemon> {
-  await mkdir(config.dataDir, { recursive: true, mode: 0o711 })
   const store = await openStore({ dataDir: config.dataDir, limits: config.limits, logger })
   parts.defer(() => store.close())
   const workers = createWorkers({
@@ -74,6 +77,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     logger,
   })
   parts.defer(() => environments.close())
+  const diskCare = new DiskCare(environments, () => freeShareOf(config.dataDir), logger)
+  parts.defer(() => diskCare.stop())
   const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
   parts.defer(() => artifacts.close())
   const events = createEventBus()
@@ -130,6 +135,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     logger,
   })
   let closing: Promise<void> | undefined
+  const isDraining = () => closing !== undefined
   const upgrades = new EventEmitter()
   const api = await createApi({
     ...store,
@@ -139,8 +145,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     workers,
     config,
     logger,
-    isDraining: () => closing !== undefined,
-    serverFactory: (answer) => createFrontServer(gateway, answer, upgrades),
+    isDraining,
+    serverFactory: (answer) => createFrontServer({ gateway, api: answer, upgrades, isDraining }),
     upgrades,
   })
   parts.defer(() => closeWithConnections(api.server, () => api.close()))
@@ -157,7 +163,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   logger.info({ url, sandbox: status.tier }, 'previewd listens.')
 
   async function close(timeoutMs: number): Promise<void> {
-    await pipeline.drain(timeoutMs)
+    await Promise.all([pipeline.drain(timeoutMs), delay(LAST_ANSWERS_MS)])
     // Before the listeners, which wait for their open streams.
     gateway.close()
     await parts.disposeAsync()

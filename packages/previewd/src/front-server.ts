@@ -1,24 +1,33 @@
 import type { EventEmitter } from 'node:events'
 import { once } from 'node:events'
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Gateway } from './serve/gateway.ts'
 
-/** Node's own defaults let a slow client hold a connection for five minutes. */
-const LIMITS = {
+const SERVER_OPTIONS = {
+  // Node's own defaults let a slow client hold a connection for five minutes.
   headersTimeout: 20_000,
   requestTimeout: 300_000,
   keepAliveTimeout: 65_000,
   maxHeaderSize: 32 * 1024,
+  // Some clients (Java's, curl --http2) offer HTTP/2 with each request: that offer is to be ignored, not refused.
+  shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 }
 const IDLE_CHECK_MS = 50
 
-/**
- * The one listener of the server: previews go to the gateway, everything else to the API. `upgrades` gets the
- * WebSocket requests that are the API's.
- */
-export function createFrontServer(gateway: Gateway, api: RequestListener, upgrades: EventEmitter): Server {
-  const server = createServer(LIMITS, (request, response) => {
+export interface FrontServerOptions {
+  gateway: Gateway
+  api: RequestListener
+  /** Gets the WebSocket requests that are the API's. */
+  upgrades: EventEmitter
+  isDraining: () => boolean
+}
+
+/** The one listener of the server: previews go to the gateway, everything else to the API. */
+export function createFrontServer({ gateway, api, upgrades, isDraining }: FrontServerOptions): Server {
+  const server = createServer(SERVER_OPTIONS, (request, response) => {
+    // A client that is told so does not send its next request into a connection that is about to be closed.
+    if (isDraining()) response.shouldKeepAlive = false
     if (gateway.matches(request)) gateway.handle(request, response)
     else api(request, response)
   })
@@ -34,7 +43,9 @@ export async function listenForPaths(
   gateway: Gateway,
   config: { host: string; pathPort: number },
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer(LIMITS, (request, response) => gateway.handleOnPathListener(request, response))
+  const server = createServer(SERVER_OPTIONS, (request, response) =>
+    gateway.handleOnPathListener(request, response),
+  )
   server.on('upgrade', (request, socket, head) => gateway.handleUpgrade(request, socket, head))
   server.listen(config.pathPort, config.host)
   await once(server, 'listening')

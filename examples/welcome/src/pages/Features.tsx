@@ -21,8 +21,8 @@ export default function Features() {
         {HOURS.map((hour) => {
           const { sky, clock, kelvin } = daylightAt(hour)
           return (
-            <div key={hour} style={{ background: sky }} className="group flex flex-1 flex-col justify-end p-2 text-white transition-[flex] duration-500 ease-out hover:flex-[2.5] sm:p-4">
-              <span className="text-xs font-semibold text-shadow-sm sm:text-base">{clock}</span>
+            <div key={hour} style={{ background: sky }} className="group flex flex-1 flex-col justify-end p-3 max-sm:even:hidden text-white transition-[flex] duration-500 ease-out hover:flex-[2.5] sm:p-4">
+              <span className="text-sm font-semibold text-shadow-sm sm:text-base">{clock}</span>
               <span className="hidden text-xs text-white/85 opacity-0 transition group-hover:opacity-100 sm:block">{kelvin.toLocaleString('en')} K</span>
             </div>
           )

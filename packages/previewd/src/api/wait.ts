@@ -30,7 +30,9 @@ export async function waitForRevision(
   { project, revision, wait, timeoutMs }: Wait & { project: string; revision: number },
 ): Promise<Waited> {
   const before = pipeline.status(project)
-  if (wait === undefined || wait === 'applied' || revision === 0) return { code: 200, status: before }
+  if (wait === undefined || wait === 'applied') return { code: 200, status: before }
+  // A project without files is built where that is asked for only.
+  if (revision === 0 && !before.build) return { code: 200, status: before }
   if (wait === 'painted' && !before.session.viewers) {
     return { code: 200, status: { ...before, painted: null }, reason: 'no_viewer' }
   }

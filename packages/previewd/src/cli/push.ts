@@ -73,7 +73,8 @@ async function upload(
   progress.phase('Reading the folder')
   const files = await listProjectFiles(root)
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
-  const phase = `Sending ${files.length} files, ${formatBytes(sizeBytes)}`
+  const noun = files.length === 1 ? 'file' : 'files'
+  const phase = `Sending ${files.length} ${noun}, ${formatBytes(sizeBytes)}`
   const content = tarOf(root, files, (at) => progress.phase(phase, `${at + 1} of ${files.length}`))
   return client.json<Answer>(`/v1/projects/${project}/changes`, {
     method: 'POST',

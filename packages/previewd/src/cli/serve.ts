@@ -21,7 +21,7 @@ export function serveCommand(line: CommandLine): Command {
     .option('--host <address>', 'listen here (PREVIEWD_HOST, default 127.0.0.1)')
     .option('--port <port>', 'listen on this port (PREVIEWD_PORT, default 4400)')
     .option('--data <dir>', 'keep everything here (PREVIEWD_DATA, default /var/lib/previewd)')
-    .option('--unsafe-no-sandbox', 'run project code without isolation: only for projects that you trust')
+    .option('--unsafe-no-sandbox', 'accept a sandbox that is not whole: only for projects that you trust')
     .action(async (options: ServeOptions) => {
       const starting = line.startDaemon(overrides(options))
       // Before it is up: a signal during the start is a clean stop, too.

@@ -14,7 +14,7 @@ export function parseBunLockfile(file: string, text: string): Lockfile {
   const workspaces = toRecord(json?.workspaces)
   if (entries === undefined || workspaces === undefined) throw new LockfileError('it lists no packages')
   const packages: LockedPackage[] = []
-  for (const value of Object.values(entries)) {
+  for (const [path, value] of Object.entries(entries)) {
     if (!Array.isArray(value) || typeof value[0] !== 'string') continue
     const at = value[0].lastIndexOf('@')
     const name = value[0].slice(0, at)
@@ -23,7 +23,12 @@ export function parseBunLockfile(file: string, text: string): Lockfile {
     if (packages.length >= MAX_LOCKED_PACKAGES) throw new LockfileError('it lists too many packages')
     const integrity = value.at(-1)
     const isIntegrity = typeof integrity === 'string' && integrity.startsWith('sha')
-    packages.push({ name, version, ...(isIntegrity ? { integrity } : {}) })
+    packages.push({
+      name,
+      version,
+      ...(isIntegrity ? { integrity } : {}),
+      ...(path === name ? { isTop: true } : {}),
+    })
   }
   return {
     kind: 'bun',

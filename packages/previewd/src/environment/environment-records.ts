@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
+import { mkdir, open, readFile, rename, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import { z } from 'zod'
@@ -21,8 +21,12 @@ const resolutionSchema = z.object({
 /** What resolving without a complete lockfile led to. */
 export type Resolution = Omit<z.output<typeof resolutionSchema>, 'version'>
 
+/** Below the records' own folder, so that it is on the same file system; emptied at the start. */
+export const TEMPORARY_FOLDER = '.tmp'
 const CACHED_ENVIRONMENTS = 256
+const TOUCH_EVERY_MS = 60 * 60 * 1000
 const CACHED_LINKS = 200_000
+const CACHED_LOCKFILE_CHARACTERS = 32 * 1024 * 1024
 
 /**
  * Environments and resolutions on disk, one folder for each key: `{dir}/{key}/environment.json`, and
@@ -35,7 +39,13 @@ export class EnvironmentRecords {
     maxSize: CACHED_LINKS,
     sizeCalculation: (links) => links.length + 1,
   })
-  readonly #resolutions = new LRUCache<string, Resolution>({ max: CACHED_ENVIRONMENTS })
+  readonly #resolutions = new LRUCache<string, Resolution>({
+    max: CACHED_ENVIRONMENTS,
+    maxSize: CACHED_LOCKFILE_CHARACTERS,
+    sizeCalculation: ({ lockfile }) => lockfile.length + 1,
+  })
+
+  readonly #touched = new LRUCache<string, true>({ max: 4 * CACHED_ENVIRONMENTS, ttl: TOUCH_EVERY_MS })
 
   constructor(dir: string) {
     this.#dir = dir
@@ -43,10 +53,14 @@ export class EnvironmentRecords {
 
   async links(key: string): Promise<readonly TreeLink[] | undefined> {
     const cached = this.#environments.get(key)
-    if (cached !== undefined) return cached
+    if (cached !== undefined) {
+      await this.#touch(key)
+      return cached
+    }
     const record = environmentSchema.safeParse(await this.#read(key, 'environment.json')).data
     if (record === undefined) return undefined
     this.#environments.set(key, record.links)
+    await this.#touch(key)
     return record.links
   }
 
@@ -68,6 +82,24 @@ export class EnvironmentRecords {
     this.#resolutions.set(requestKey, resolution)
   }
 
+  /** Drops what is in memory: records were removed from the disk. */
+  forget(): void {
+    this.#environments.clear()
+    this.#resolutions.clear()
+    this.#touched.clear()
+  }
+
+  /** The time of the file says when the environment was last used; an hour more or less does not matter. */
+  async #touch(key: string): Promise<void> {
+    if (this.#touched.has(key)) return
+    this.#touched.set(key, true)
+    const now = new Date()
+    await utimes(join(this.#dir, key, 'environment.json'), now, now).catch((error: NodeJS.ErrnoException) => {
+      // An operator may have removed the record; what is in memory is still good.
+      if (error.code !== 'ENOENT') throw error
+    })
+  }
+
   /** Undefined for a file that is absent or was cut off: it is then made again. */
   async #read(key: string, name: string): Promise<unknown> {
     try {
@@ -81,8 +113,10 @@ export class EnvironmentRecords {
 
   async #write(key: string, name: string, value: unknown): Promise<void> {
     const folder = join(this.#dir, key)
+    const temporaries = join(this.#dir, TEMPORARY_FOLDER)
     await mkdir(folder, { recursive: true })
-    const temporary = join(folder, `.${name}.${randomBytes(4).toString('hex')}`)
+    await mkdir(temporaries, { recursive: true })
+    const temporary = join(temporaries, randomBytes(8).toString('hex'))
     const file = await open(temporary, 'w')
     try {
       await file.writeFile(JSON.stringify(value))

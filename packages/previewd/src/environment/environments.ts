@@ -20,6 +20,7 @@ import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
 import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
 import { openSharedStore } from './shared-store.ts'
 import { type FlightListener, SingleFlight } from './single-flight.ts'
+import { type Evicted, evictUnused } from './store-eviction.ts'
 
 export interface EnvironmentsOptions {
   dataDir: string
@@ -33,10 +34,19 @@ export interface EnvironmentsOptions {
 /** Projects without a lockfile get the newest versions as they were at most this long ago. */
 const RESOLUTION_FRESH_MS = 24 * 60 * 60 * 1000
 const CACHED_PLANS = 512
+const CACHED_PLAN_BYTES = 64 * 1024 * 1024
 const PLAN_FILES = new Set(['package.json', 'pnpm-workspace.yaml', '.npmrc', ...LOCKFILE_NAMES])
 
+export interface EvictableEnvironments extends Environments {
+  /**
+   * Removes environments that were not asked for in this time and what only they needed. Does nothing, and resolves
+   * with undefined, while an environment is being prepared; those asked for meanwhile wait.
+   */
+  evict(unusedForMs: number): Promise<Evicted | undefined>
+}
+
 /** The shared, content-keyed dependency sets of a daemon. */
-export function createEnvironments(options: EnvironmentsOptions): Environments {
+export function createEnvironments(options: EnvironmentsOptions): EvictableEnvironments {
   return new StoredEnvironments(options)
 }
 
@@ -50,12 +60,18 @@ interface Machinery {
   storeDir: string
 }
 
-class StoredEnvironments implements Environments {
+class StoredEnvironments implements EvictableEnvironments {
   readonly #options: EnvironmentsOptions
   readonly #records: EnvironmentRecords
-  readonly #plans = new LRUCache<string, { result: PlanResult }>({ max: CACHED_PLANS })
+  readonly #plans = new LRUCache<string, { result: PlanResult; size: number }>({
+    max: CACHED_PLANS,
+    maxSize: CACHED_PLAN_BYTES,
+    sizeCalculation: ({ size }) => size,
+  })
   readonly #installs = new SingleFlight<Installed>()
   #machinery: Promise<Machinery> | undefined
+  #preparing = 0
+  #eviction: Promise<unknown> = Promise.resolve()
 
   constructor(options: EnvironmentsOptions) {
     this.#options = options
@@ -63,6 +79,25 @@ class StoredEnvironments implements Environments {
   }
 
   async prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
+    await this.#eviction
+    this.#preparing++
+    try {
+      return await this.#prepare(snapshot, options)
+    } finally {
+      this.#preparing--
+    }
+  }
+
+  async evict(unusedForMs: number): Promise<Evicted | undefined> {
+    await this.#eviction
+    if (this.#preparing > 0) return undefined
+    this.#records.forget()
+    const eviction = evictUnused(join(this.#options.dataDir, 'environments'), Date.now() - unusedForMs)
+    this.#eviction = eviction.catch(() => undefined)
+    return await eviction
+  }
+
+  async #prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
     options.signal?.throwIfAborted()
     const { root } = options
     const plan = await this.#plan(snapshot, root)
@@ -91,14 +126,17 @@ class StoredEnvironments implements Environments {
   /** Plans depend on a few files, whose hashes are known: most revisions need none of them read. */
   async #plan(snapshot: Snapshot, root: string): Promise<PlanResult> {
     const inputs = [root]
-    for (const { path, sha256 } of snapshot.files.values()) {
-      if (PLAN_FILES.has(posix.basename(path)) && !path.includes('node_modules/')) inputs.push(path, sha256)
+    let size = 1024
+    for (const file of snapshot.files.values()) {
+      if (!PLAN_FILES.has(posix.basename(file.path)) || file.path.includes('node_modules/')) continue
+      inputs.push(file.path, file.sha256)
+      size += file.size
     }
     const key = sha256(JSON.stringify(inputs))
     const known = this.#plans.get(key)
     if (known !== undefined) return known.result
     const result = await planInstall(snapshot, root)
-    this.#plans.set(key, { result })
+    this.#plans.set(key, { result, size })
     return result
   }
 

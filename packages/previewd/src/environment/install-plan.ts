@@ -8,6 +8,7 @@ import { type GeneratedManifest, generateManifest, type ManifestScope } from './
 import { translateOverrides } from './overrides.ts'
 import { DEPENDENCY_FIELDS, type PackageManifest, parsePackageManifest } from './package-manifest.ts'
 import { type ProjectPackages, readProjectPackages } from './project-packages.ts'
+import { keepTopPackages } from './top-packages.ts'
 
 /**
  * What of a lockfile the installer gets: the whole of one that it wrote itself (`exact`) or that the project has
@@ -65,6 +66,8 @@ export async function planInstall(snapshot: Snapshot, root: string): Promise<Pla
   if (diagnostics.some(({ severity }) => severity === 'error')) return { diagnostics }
   if (!hasDependencies(reached.values())) return undefined
   const base = commonFolder([packages.base, ...reached.keys()])
+  const top = reached.get(packages.base)?.manifest.json
+  if (top !== undefined && !isPnpm) keepTopPackages(top, choice?.lockfile.packages ?? [])
   const { catalogs, packageExtensions, ignoredOptionalDependencies } = project
   return {
     base,

@@ -66,8 +66,9 @@ async function runPnpm(worker: Worker, args: string[], output: PnpmOutput): Prom
   return await worker.run(
     {
       kind: 'exec',
-      file: `${PNPM_TARGET}/pnpm`,
-      args: [...args, '--reporter=ndjson'],
+      // Project workers have other uids and must be able to read the store, whatever umask the server runs with.
+      file: '/bin/sh',
+      args: ['-c', 'umask 022; exec "$0" "$@"', `${PNPM_TARGET}/pnpm`, ...args, '--reporter=ndjson'],
       cwd: '/app',
       env: { PATH: '/usr/bin:/bin', HOME: '/tmp/home' },
     },

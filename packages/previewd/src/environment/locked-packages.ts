@@ -4,6 +4,8 @@ export interface LockedPackage {
   version: string
   /** Subresource integrity, e.g. `sha512-…`. */
   integrity?: string
+  /** It stands in the top node_modules, where the project and every package can import it. */
+  isTop?: boolean
 }
 
 export type LockfileKind = 'pnpm' | 'npm' | 'yarn' | 'bun'

@@ -28,7 +28,7 @@ function parsePackages(file: string, entries: Record<string, unknown>): Lockfile
     const index = path.lastIndexOf('node_modules/')
     if (entry === undefined || index === -1 || entry.link === true) continue
     const name = typeof entry.name === 'string' ? entry.name : path.slice(index + 13)
-    addPackage(packages, name, entry)
+    addPackage(packages, name, entry, path === `node_modules/${name}`)
   }
   return {
     kind: 'npm',
@@ -49,7 +49,7 @@ function parseTree(file: string, dependencies: Record<string, unknown>): Lockfil
     for (const [name, value] of Object.entries(level)) {
       const entry = toRecord(value)
       if (entry === undefined) continue
-      addPackage(packages, name, entry)
+      addPackage(packages, name, entry, level === dependencies)
       const nested = toRecord(entry.dependencies)
       if (nested !== undefined) queue.push(nested)
     }
@@ -73,7 +73,12 @@ function mapVersions(dependencies: Record<string, unknown>): Record<string, unkn
   )
 }
 
-function addPackage(packages: LockedPackage[], name: string, entry: Record<string, unknown>): void {
+function addPackage(
+  packages: LockedPackage[],
+  name: string,
+  entry: Record<string, unknown>,
+  isTop: boolean,
+): void {
   const { version: written, integrity } = entry
   if (typeof written !== 'string') return
   // Version 1 writes an alias as the version: `npm:is-odd@3.0.1`.
@@ -81,5 +86,10 @@ function addPackage(packages: LockedPackage[], name: string, entry: Record<strin
   const [realName, version] = alias?.[1] && alias[2] ? [alias[1], alias[2]] : [name, written]
   if (!isPackageName(realName) || semver.valid(version, true) === null) return
   if (packages.length >= MAX_LOCKED_PACKAGES) throw new LockfileError('it lists too many packages')
-  packages.push({ name: realName, version, ...(typeof integrity === 'string' ? { integrity } : {}) })
+  packages.push({
+    name: realName,
+    version,
+    ...(typeof integrity === 'string' ? { integrity } : {}),
+    ...(isTop && realName === name ? { isTop } : {}),
+  })
 }

@@ -20,12 +20,15 @@ export async function ensurePnpm(toolsDir: string): Promise<PnpmProgram> {
   const dir = join(toolsDir, `pnpm-${version}`)
   const program = join(dir, 'pnpm')
   if (await isCopyOf(program, source)) return { dir, version }
-  await mkdir(dir, { recursive: true, mode: 0o755 })
+  // A copy that was interrupted.
+  await rm(dir, { recursive: true, force: true })
+  await mkdir(dir, { recursive: true })
+  // Not left to the umask: workers have other uids.
+  await Promise.all([toolsDir, dir].map((folder) => chmod(folder, 0o755)))
   const temporary = `${program}.${process.pid}`
   await copyFile(source, temporary, constants.COPYFILE_FICLONE)
   await chmod(temporary, 0o755)
   await rename(temporary, program)
-  await rm(temporary, { force: true })
   return { dir, version }
 }
 

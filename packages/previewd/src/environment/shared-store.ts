@@ -1,5 +1,6 @@
-import { mkdir, readdir, rm, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { TEMPORARY_FOLDER } from './environment-records.ts'
 
 /** What pnpm hoists for packages only, as a package in the sandbox's /store finds it. */
 const PRIVATE_HOIST = '/app/node_modules/.pnpm/node_modules'
@@ -11,7 +12,12 @@ const KEY = /^[0-9a-f]{64}$/
  */
 export async function openSharedStore(dir: string): Promise<string> {
   const store = join(dir, 'store')
-  const isNew = (await mkdir(store, { recursive: true, mode: 0o755 })) !== undefined
+  // What a server that was killed was writing.
+  await rm(join(dir, TEMPORARY_FOLDER), { recursive: true, force: true })
+  const isNew = (await mkdir(store, { recursive: true })) !== undefined
+  // Not left to the umask: workers have other uids. Once chowned to the installer, the mode of the store is its own.
+  await chmod(dir, 0o711)
+  if (isNew) await chmod(store, 0o755)
   if (isNew) {
     const stale = (await readdir(dir)).filter((name) => KEY.test(name))
     await Promise.all(stale.map((name) => rm(join(dir, name), { recursive: true, force: true })))

@@ -8,7 +8,7 @@ const LONGEST_ESCAPE = 12
 const MAX_SCALAR_BYTES = 64
 const SHORT_ESCAPES: ReadonlyMap<number, number> = new Map(
   Object.entries({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' }).map(
-    ([escape, meaning]) => [escape.charCodeAt(0), meaning.charCodeAt(0)],
+    ([letter, meaning]) => [letter.charCodeAt(0), meaning.charCodeAt(0)],
   ),
 )
 
@@ -44,7 +44,8 @@ export class JsonReader {
     for (;;) {
       for (; this.#at < this.#buffer.length; this.#at++) {
         const byte = this.#buffer[this.#at]
-        if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return String.fromCharCode(byte ?? 0)
+        if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)
+          return String.fromCharCode(byte ?? 0)
       }
       if (!(await this.#more())) return ''
     }
@@ -53,7 +54,8 @@ export class JsonReader {
   /** Reads one of these characters; answers with which. */
   async take(...expected: string[]): Promise<string> {
     const found = await this.peek()
-    if (!expected.includes(found)) throw this.#error(found === '' ? 'Unexpected end' : `Unexpected "${found}"`)
+    if (!expected.includes(found))
+      throw this.#error(found === '' ? 'Unexpected end' : `Unexpected "${found}"`)
     this.#at++
     return found
   }
@@ -128,9 +130,9 @@ export class JsonReader {
       const sizeBytes = this.#decodeRun(decoded)
       if (sizeBytes > 0) yield decoded.subarray(0, sizeBytes)
       if (this.#buffer[this.#at] === QUOTE) break
-      const escape = this.#buffer[this.#at] === BACKSLASH
+      const atEscape = this.#buffer[this.#at] === BACKSLASH
       const more = await this.#more()
-      if (!more && !escape) throw this.#error('Unexpected end')
+      if (!more && !atEscape) throw this.#error('Unexpected end')
       // The text ends soon after the escape: it is shorter than the longest one.
       if (!more) yield this.#decodeEscape()
     }
@@ -171,7 +173,8 @@ export class JsonReader {
     }
     if (letter !== LETTER_U) throw this.#error(letter === undefined ? 'Unexpected end' : 'An unknown escape')
     const first = this.#codeUnit(this.#at)
-    const second = first >= 0xd800 && first <= 0xdbff && this.#isEscape(this.#at + 6) ? this.#codeUnit(this.#at + 6) : 0
+    const second =
+      first >= 0xd800 && first <= 0xdbff && this.#isEscape(this.#at + 6) ? this.#codeUnit(this.#at + 6) : 0
     const pair = second >= 0xdc00 && second <= 0xdfff
     this.#at += pair ? 12 : 6
     return Buffer.from(pair ? String.fromCharCode(first, second) : String.fromCharCode(first))
@@ -207,7 +210,8 @@ export class JsonReader {
     this.#begun = chunk.subarray(whole)
     const rest = this.#buffer.subarray(this.#at)
     this.#bufferStart += this.#at
-    this.#buffer = rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, whole)]) : chunk.subarray(0, whole)
+    this.#buffer =
+      rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, whole)]) : chunk.subarray(0, whole)
     this.#at = 0
     if (!isUtf8(this.#buffer)) throw this.#error('Text that is not UTF-8')
     return true

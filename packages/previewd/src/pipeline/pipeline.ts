@@ -286,9 +286,11 @@ export class BuildPipeline implements Pipeline {
       return session.state === 'error' || (session.state === 'live' && (session.revision ?? 0) >= revision)
     }
     const finished = this.#announcer.newestFinished(id)
-    if (finished && finished.revision >= revision)
+    const active = this.#activeBuild(id)
+    // A build that is under way for this very revision is the one that was asked for, not the one before it.
+    if (finished && finished.revision >= revision && active?.revision !== revision)
       return point !== 'checked' || !this.#checking.has(finished.id)
-    if (this.#activeBuild(id)) return false
+    if (active) return false
     const [last] = this.#parts.builds.list(id, { limit: 1 }).items
     return last?.state === 'canceled' && last.revision >= revision
   }

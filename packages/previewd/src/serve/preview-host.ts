@@ -34,9 +34,11 @@ export function parseHost(header: string, previewDomain: string): HostTarget {
 export function hostReader(options: { previewDomain(): string }): (req: IncomingMessage) => HostTarget {
   const known = new LRUCache<string, HostTarget>({ max: KNOWN_HOSTS })
   let knownDomain = ''
-  return ({ headers: { host } }) => {
+  return ({ headers: { host }, rawHeaders }) => {
     // Without the header (HTTP/1.0) it is no preview; the API says what it thinks of that.
     if (host === undefined) return { kind: 'other' }
+    // Node takes the first of several, a proxy in front may have taken the last.
+    if (countHosts(rawHeaders) > 1) return { kind: 'malformed' }
     // The domain follows the port, which is known once the server listens.
     const domain = options.previewDomain()
     if (domain !== knownDomain) known.clear()
@@ -47,6 +49,15 @@ export function hostReader(options: { previewDomain(): string }): (req: Incoming
     known.set(host, target)
     return target
   }
+}
+
+function countHosts(rawHeaders: string[]): number {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') count++
+  }
+  return count
 }
 
 /** Lower-case name without port and final dot; undefined where the header is not well-formed. */

@@ -61,13 +61,26 @@ export interface Store {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const paths = new ProjectPaths(options.dataDir)
-  await makeDirectoryDurable(paths.projects)
+  await makeDataDirectory(options.dataDir, paths.projects)
   const lock = lockDataDirectory(options.dataDir)
   try {
     return await openLocked(options, paths, lock)
   } catch (error) {
     lock.release()
     throw error
+  }
+}
+
+/** Readable by no other user, and open for those of workers to go through. */
+async function makeDataDirectory(dataDir: string, projects: string): Promise<void> {
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o711 })
+    await makeDirectoryDurable(projects)
+  } catch (cause) {
+    const { message, code } = cause as NodeJS.ErrnoException
+    // On a read-only file system Node's own words are that there is no such directory.
+    const error = new Error(`The data directory ${dataDir} cannot be made or written: ${message}`, { cause })
+    throw Object.assign(error, { code })
   }
 }
 

@@ -7,6 +7,28 @@ import { tooLarge } from './limited-body.ts'
 const RATIO = 100
 const RATIO_COUNTS_FROM_BYTES = 16 * 1024 * 1024
 
+const MAGIC = Buffer.from([0x1f, 0x8b])
+
+/** The same where the stream begins like gzip, else the stream as it is: `tar -cz` is often sent as a plain archive. */
+export async function* gunzipIfGzipped(
+  source: AsyncIterable<Buffer>,
+  limitBytes: number,
+): AsyncGenerator<Buffer, void, undefined> {
+  const chunks = source[Symbol.asyncIterator]()
+  let start = Buffer.alloc(0)
+  while (start.length < MAGIC.length) {
+    const { done, value } = await chunks.next()
+    if (done) break
+    start = Buffer.concat([start, value])
+  }
+  async function* all() {
+    yield start
+    yield* { [Symbol.asyncIterator]: () => chunks }
+  }
+  if (start.subarray(0, MAGIC.length).equals(MAGIC)) yield* gunzip(all(), limitBytes)
+  else yield* all()
+}
+
 /** The content of a gzip stream, up to a number of bytes; INVALID_ARCHIVE where it is damaged, PAYLOAD_TOO_LARGE. */
 export async function* gunzip(
   source: AsyncIterable<Buffer>,

@@ -4,7 +4,7 @@ import { PreviewdError } from '../errors.ts'
 import type { ChangeBatch } from '../model/files.ts'
 import { withStorageErrors } from '../model/storage-error.ts'
 import { ChangeCollector, type ReadLimits } from './change-collector.ts'
-import { gunzip } from './gunzip.ts'
+import { gunzip, gunzipIfGzipped } from './gunzip.ts'
 import { limitedBody, tooLarge } from './limited-body.ts'
 import { readJson } from './read-json.ts'
 import { readMultipart } from './read-multipart.ts'
@@ -89,7 +89,7 @@ async function readBody(request: ChangesRequest, collector: ChangeCollector): Pr
     case 'multipart':
       return readMultipart(decoded, contentType, collector)
     case 'tar':
-      return readTar(decoded, collector)
+      return readTar(gunzipIfGzipped(decoded, unpackedBytes), collector)
     case 'tar+gzip':
       return readTar(gunzip(decoded, unpackedBytes), collector)
   }

@@ -3,9 +3,19 @@ import { extract, type Header } from 'tar-stream'
 import { PreviewdError } from '../errors.ts'
 import type { ChangeCollector } from './change-collector.ts'
 
-/** Adds the regular files of a tar archive; anything in it but files and folders is refused. */
+/**
+ * Adds the regular files of a tar archive; anything in it but files and folders is refused. So is an archive of no
+ * bytes: it is what a program that failed leaves in a pipe, and with `replace` it would delete every file.
+ */
 export async function readTar(source: AsyncIterable<Buffer>, collector: ChangeCollector): Promise<void> {
-  const input = Readable.from(source)
+  let sizeBytes = 0
+  async function* counted() {
+    for await (const chunk of source) {
+      sizeBytes += chunk.length
+      yield chunk
+    }
+  }
+  const input = Readable.from(counted())
   const archive = extract()
   input.on('error', (error) => archive.destroy(error))
   input.pipe(archive)
@@ -20,6 +30,7 @@ export async function readTar(source: AsyncIterable<Buffer>, collector: ChangeCo
       if (path !== undefined) await collector.addFile(path, entry as AsyncIterable<Buffer>)
       else entry.resume()
     }
+    if (sizeBytes === 0) throw invalid('The archive is empty: not even its end is there.')
   } catch (error) {
     if (error instanceof PreviewdError || isSystemError(error)) throw error
     throw invalid(`The tar archive is damaged: ${(error as Error).message}`, error)

@@ -24,6 +24,15 @@ export interface SandboxLayout {
 /** Where the bridge's socket is inside. */
 export const BRIDGE_SOCKET = '/bridge.sock'
 const SHM_BYTES = 64 * 1024 * 1024
+const NEEDED_OPTIONS = [
+  'args',
+  'seccomp',
+  'perms',
+  'clearenv',
+  'remount-ro',
+  'new-session',
+  'die-with-parent',
+]
 const OVERFLOW_ID = '65534'
 const OWN_TARGETS = [
   '/usr',
@@ -38,11 +47,15 @@ const OWN_TARGETS = [
   BRIDGE_SOCKET,
 ]
 
-export function readFeatures(path: string, versionOutput: string): BwrapFeatures {
-  const match = /(\d+)\.(\d+)(\.\d+)?/.exec(versionOutput)
-  const [major, minor] = [Number(match?.[1] ?? 0), Number(match?.[2] ?? 0)]
-  const atLeast = (wanted: number) => major > 0 || minor >= wanted
-  return { path, version: match?.[0] ?? 'unknown', tmpfsSize: atLeast(7), disableUserns: atLeast(8) }
+/** From the texts of `bwrap --version` and `bwrap --help`; a sentence where it is too old. */
+export function readFeatures(path: string, versionText: string, helpText: string): BwrapFeatures | string {
+  const version = /\d[\d.]*/.exec(versionText)?.[0] ?? 'unknown'
+  const missing = NEEDED_OPTIONS.filter((option) => !helpText.includes(`--${option} `))
+  if (missing.length > 0) {
+    return `bubblewrap ${version} lacks --${missing.join(', --')}; install version 0.5 or newer.`
+  }
+  const tmpfsSize = helpText.includes('--size ')
+  return { path, version, tmpfsSize, disableUserns: helpText.includes('--disable-userns ') }
 }
 
 /**

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
   type Cgroup,
   type CgroupHierarchy,
+  DEFAULT_CPU_WEIGHT,
   daemonGroupName,
   emptyAndRemove,
   isWritable,
@@ -37,8 +39,12 @@ export async function openCgroupV1(root: string): Promise<CgroupHierarchy | stri
         await makeGroup(directory('memory'), { 'memory.memsw.limit_in_bytes': memory })
       }
       await makeGroup(directory('pids'), { 'pids.max': String(limits.processes) })
-      const shares = Math.max(2, Math.round(limits.cpuWeight * SHARES_PER_WEIGHT))
-      await makeGroup(directory('cpu'), { 'cpu.shares': String(shares) })
+      // The groups above weigh as much as one program on each processor: as a single one, all workers together
+      // would starve beside a few busy programs that are in no group.
+      for (const above of [join(root, 'cpu', 'previewd'), join(root, 'cpu', 'previewd', daemon)]) {
+        await makeGroup(above, { 'cpu.shares': sharesOf(DEFAULT_CPU_WEIGHT * availableParallelism()) })
+      }
+      await makeGroup(directory('cpu'), { 'cpu.shares': sharesOf(limits.cpuWeight) })
       return groupOf(CONTROLLERS.map(directory), directory('memory'))
     },
     sweep: async () => {
@@ -51,6 +57,10 @@ export async function openCgroupV1(root: string): Promise<CgroupHierarchy | stri
       }
     },
   }
+}
+
+function sharesOf(weight: number): string {
+  return String(Math.max(2, Math.round(weight * SHARES_PER_WEIGHT)))
 }
 
 function groupOf(directories: string[], memory: string): Cgroup {

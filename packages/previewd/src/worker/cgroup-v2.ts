@@ -1,8 +1,10 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import {
   type Cgroup,
   type CgroupHierarchy,
+  DEFAULT_CPU_WEIGHT,
   daemonGroupName,
   emptyAndRemove,
   isWritable,
@@ -14,6 +16,8 @@ import {
 } from './cgroup.ts'
 
 const SWEEP_TIMEOUT_MS = 5_000
+/** The kernel's limit is 10,000. */
+const MAX_WEIGHT_FACTOR = 100
 /** Where processes go that are in the way. */
 const LEAF = 'daemon'
 const CONTROLLERS = ['memory', 'pids', 'cpu'] as const
@@ -57,6 +61,10 @@ async function chooseBase(root: string, own: string): Promise<string> {
 async function makeParents(base: string, daemon: string): Promise<void> {
   await mkdir(daemon, { recursive: true })
   for (const directory of [base, join(base, 'previewd'), daemon]) await enableControllers(directory)
+  // Beside the daemon itself; the same weight would let one thread of it take as much as all workers.
+  const weight = String(DEFAULT_CPU_WEIGHT * Math.min(availableParallelism(), MAX_WEIGHT_FACTOR))
+  for (const directory of [join(base, 'previewd'), daemon])
+    await makeGroup(directory, { 'cpu.weight': weight })
 }
 
 async function enableControllers(directory: string): Promise<void> {

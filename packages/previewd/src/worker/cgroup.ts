@@ -26,6 +26,8 @@ export interface CgroupHierarchy {
   close(): Promise<void>
 }
 
+/** What a group or a program weighs that nobody gave a weight. */
+export const DEFAULT_CPU_WEIGHT = 100
 const POLL_MS = 5
 
 /** Reads a count from a flat keyed file such as `memory.events`; 0 where the file or the key is missing. */

@@ -3,7 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import type { SandboxTier } from '../model/worker.ts'
-import { readFeatures } from './bwrap.ts'
+import { type BwrapFeatures, readFeatures } from './bwrap.ts'
 import type { CgroupHierarchy } from './cgroup.ts'
 import { openCgroupV1 } from './cgroup-v1.ts'
 import { openCgroupV2 } from './cgroup-v2.ts'
@@ -96,15 +96,21 @@ async function findTools(folders: readonly string[], problems: string[]): Promis
   const prlimit = await find('prlimit', 'util-linux')
   const bwrap = await find('bwrap', 'bubblewrap')
   if (!sh || !setpriv || !prlimit || !bwrap) return undefined
-  const version = await run(bwrap, ['--version'], { env: {} }).then(
-    ({ stdout }) => stdout,
-    () => undefined,
-  )
-  if (version === undefined) {
-    problems.push(`${bwrap} does not run; reinstall the package bubblewrap.`)
-    return undefined
+  const features = await askFeatures(bwrap)
+  if (typeof features !== 'string') return { sh, setpriv, prlimit, bwrap: features }
+  problems.push(features)
+  return undefined
+}
+
+async function askFeatures(bwrap: string): Promise<BwrapFeatures | string> {
+  try {
+    const [version, help] = await Promise.all(
+      ['--version', '--help'].map((option) => run(bwrap, [option], { env: {} })),
+    )
+    return readFeatures(bwrap, version?.stdout ?? '', help?.stdout ?? '')
+  } catch {
+    return `${bwrap} does not run; reinstall the package bubblewrap.`
   }
-  return { sh, setpriv, prlimit, bwrap: readFeatures(bwrap, version) }
 }
 
 async function openCgroups(root: string, problems: string[]): Promise<CgroupHierarchy | undefined> {

@@ -1,5 +1,5 @@
 import type { ToolError } from '../model/worker.ts'
-import { REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
+import { type DevEnvironment, REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
 import { toToolErrors } from './entry-errors.ts'
 
 export interface FileEvent {
@@ -76,6 +76,9 @@ export class HotBatches {
       else if (payload.type === 'full-reload') this.#holdsReload = true
       else this.#send(payload)
     }
+    // A framework that says something to its pages itself brings the new data in without a reload.
+    const isTold = payloads.some(({ type }) => type === 'custom')
+    if (!isTold && events.some(({ file }) => this.#isOnServerOnly(file))) this.#holdsReload = true
     if (this.#held.length === 0 && events.some(({ file }) => this.#isPublic(file))) this.#holdsReload = true
     const wasWhole = this.#broken.size === 0
     const errors = await this.#compile(events)
@@ -92,17 +95,11 @@ export class HotBatches {
     return { kind, errors }
   }
 
-  /** Transforms what changed, as far as pages use it, so that errors are known before pages ask. */
+  /** Transforms what changed, as far as it is in use, so that errors are known before pages ask. */
   async #compile(events: readonly FileEvent[]): Promise<ToolError[]> {
-    const { moduleGraph, transformRequest } = this.#clientSide()
     const results = await Promise.all(
       events.map(async ({ file, kind }) => {
-        const modules = kind === 'unlink' ? [] : [...(moduleGraph.getModulesByFile(file) ?? [])]
-        // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
-        const urls = modules
-          .map(({ url }) => url)
-          .filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
-        const outcomes = await Promise.allSettled(urls.map((url) => transformRequest(url)))
+        const outcomes = kind === 'unlink' ? [] : await Promise.allSettled(this.#transforms(file))
         const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
         if (failed.length > 0) this.#broken.add(file)
         else this.#broken.delete(file)
@@ -112,12 +109,31 @@ export class HotBatches {
     return results.flat()
   }
 
-  #clientSide() {
-    const client = this.#server.environments?.client
-    return {
-      moduleGraph: client?.moduleGraph ?? this.#server.moduleGraph,
-      transformRequest: (url: string) => client?.transformRequest(url) ?? this.#server.transformRequest(url),
-    }
+  /** On the server side only what pages have no part in: the rest would be said twice. */
+  #transforms(file: string): Promise<unknown>[] {
+    const users = this.#isOnServerOnly(file) ? this.#serverSides() : [this.#clientSide()]
+    return users.flatMap((user) =>
+      [...(user.moduleGraph.getModulesByFile(file) ?? [])]
+        .map(({ url }) => url)
+        // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
+        .filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
+        .map((url) => user.transformRequest(url)),
+    )
+  }
+
+  #clientSide(): DevEnvironment {
+    return this.#server.environments?.client ?? this.#server
+  }
+
+  #serverSides(): DevEnvironment[] {
+    const named = Object.entries(this.#server.environments ?? {})
+    return named.flatMap(([name, environment]) => (name === 'client' ? [] : environment))
+  }
+
+  /** Before version 6 Vite itself reloads pages for such a file. */
+  #isOnServerOnly(file: string): boolean {
+    const has = ({ moduleGraph }: DevEnvironment) => (moduleGraph.getModulesByFile(file)?.size ?? 0) > 0
+    return this.#serverSides().some(has) && !has(this.#clientSide())
   }
 
   #isPublic(file: string): boolean {

@@ -7,9 +7,15 @@ export interface ViteDevServer {
   ws: { send(...payload: unknown[]): void }
   moduleGraph: ModuleGraph
   transformRequest(url: string): Promise<unknown>
-  /** Since 6. */
-  environments?: { client?: { moduleGraph: ModuleGraph; transformRequest(url: string): Promise<unknown> } }
+  /** Since 6; before, one graph holds the modules of pages and of the server. */
+  environments?: Record<string, DevEnvironment>
   listen(): Promise<unknown>
+}
+
+/** Modules for one place where they run: `client` is the pages, all others are on the server side. */
+export interface DevEnvironment {
+  moduleGraph: ModuleGraph
+  transformRequest(url: string): Promise<unknown>
 }
 
 interface ModuleGraph {
@@ -25,6 +31,7 @@ export interface ResolvedDevConfig {
     hmr?: unknown
     allowedHosts?: unknown
     port?: number
+    fs?: { allow?: string[] }
   }
 }
 
@@ -35,6 +42,8 @@ export interface Vite {
 
 export const HOT_MODULE = '/@previewd/hot'
 export const REVISION_EVENT = 'previewd:revision'
+/** Where packages stand. The entry files that frameworks keep in theirs go to pages by this path. */
+const PACKAGES = '/store'
 
 /** What the pages of a session run: it tells previewd's client script how far the updates are. */
 const HOT_SOURCE = `
@@ -60,6 +69,7 @@ export function sessionPlugin(): object {
     configResolved: ({ server }: ResolvedDevConfig) => {
       server.watch = null
       server.allowedHosts = true
+      server.fs?.allow?.push(PACKAGES)
       server.hmr = { overlay: overlayOf(server.hmr) }
     },
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),

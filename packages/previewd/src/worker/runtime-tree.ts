@@ -61,7 +61,9 @@ export async function ensureRuntimeTree(parent: string, seccomp: Buffer): Promis
   const child = await readChildFiles()
   const tree = join(parent, await keyOf(copies, child, seccomp))
   if (await exists(tree)) return tree
-  await mkdir(parent, { recursive: true, mode: 0o755 })
+  await mkdir(parent, { recursive: true })
+  // Whatever the umask: workers of other users read it.
+  await chmod(parent, 0o755)
   const building = await mkdtemp(join(parent, '.building-'))
   try {
     await writeFile(join(building, SECCOMP_FILE), seccomp)

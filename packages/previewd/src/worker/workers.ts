@@ -33,6 +33,7 @@ const PROBE_LIMITS = {
   cpuWeight: 100,
   logBytes: 64 * 1024,
 }
+const NEVER_WITHOUT = 'Without any sandbox, project code does not run here, whatever the settings.'
 const RANKS: Record<SandboxTier, number> = { off: 0, reduced: 1, full: 2 }
 
 /** Sandboxed workers on this machine: bubblewrap, seccomp, cgroups and a host user per slot. */
@@ -62,7 +63,8 @@ export class SandboxedWorkers implements Workers {
   async start(spec: WorkerSpec): Promise<Worker> {
     const machinery = await this.machinery()
     if (!this.#isUsable(machinery.tier)) {
-      const reason = machinery.problems.join(' ')
+      const impossible = machinery.tier === 'off' && this.#options.minimumTier === 'off'
+      const reason = [...machinery.problems, ...(impossible ? [NEVER_WITHOUT] : [])].join(' ')
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${reason}`)
     }
     const common = commonSpec(spec)
@@ -74,9 +76,7 @@ export class SandboxedWorkers implements Workers {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
-    // A worker with sockets of its own serves nobody else.
-    if (spec.role === 'project' && !spec.listen && !spec.bridge)
-      void runner.done.then(() => this.#startSpare(machinery, common))
+    if (isRepeatable(spec)) void runner.done.then(() => this.#startSpare(machinery, common))
     return runner
   }
 
@@ -171,6 +171,11 @@ export class SandboxedWorkers implements Workers {
     this.#runners.add(runner)
     return runner
   }
+}
+
+/** Sockets are of one use; the next worker has others. */
+function isRepeatable({ role, bridge, listen }: WorkerSpec): boolean {
+  return role === 'project' && bridge === undefined && listen === undefined
 }
 
 /** The runtime tree below it is read by other users. What is private in it is in folders of their own mode. */

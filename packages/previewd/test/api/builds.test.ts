@@ -33,6 +33,14 @@ describe('POST builds', () => {
     expect(answer.json()).toMatchObject({ state: 'succeeded', status: { state: 'ready' } })
   })
 
+  it('waits for the build of a project without files', async () => {
+    await call(server, 'PUT', '/v1/projects/empty')
+    const url = '/v1/projects/empty/builds?wait=built&timeoutMs=0'
+    expect((await call(server, 'POST', url)).statusCode).toBe(202)
+    server.pipeline.finish('empty', 'failed')
+    expect(server.store.builds.newest('empty')).toMatchObject({ state: 'failed' })
+  })
+
   it('starts one build for one Idempotency-Key', async () => {
     const request = { body: { force: true }, headers: { 'idempotency-key': 'k' } }
     const first = await call(server, 'POST', '/v1/projects/demo/builds', request)

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -51,6 +52,14 @@ async function getAs(host: string, path: string): Promise<{ status: number | und
   const sent = request({ port, path, headers: { host: `${host}:${port}`, authorization } }).end()
   const [response] = await once(sent, 'response')
   return { status: response.statusCode, body: await text(response) }
+}
+
+/** The first bytes of the answer to a request as it is written here. */
+async function sendRaw(lines: string[]): Promise<string> {
+  const { port } = new URL(daemon.url)
+  const socket = connect(Number(port), '127.0.0.1')
+  socket.end(`${lines.join('\r\n')}\r\n\r\n`)
+  return text(socket)
 }
 
 describe('the API of a whole server', () => {
@@ -105,6 +114,38 @@ describe('the API of a whole server', () => {
     const refused = new WebSocket(`${daemon.url.replace('http', 'ws')}/v1/events`)
     const [, response] = await once(refused, 'unexpected-response')
     expect(response.statusCode).toBe(401)
+  })
+
+  it('answers clients that offer HTTP/2 as if they had not', async () => {
+    // What Java's HttpClient sends with every request, and curl with --http2.
+    const offer = ['Upgrade: h2c', 'Connection: Upgrade, HTTP2-Settings', 'HTTP2-Settings: AAEAAEAA']
+    for (const [host, answer] of [
+      ['127.0.0.1', '"ok"'],
+      ['demo.localhost', 'No preview here'],
+    ] as const) {
+      expect(await sendRaw(['GET /livez HTTP/1.1', `Host: ${host}`, ...offer])).toContain(answer)
+    }
+  })
+
+  it('refuses a request that names two hosts', async () => {
+    const answer = await sendRaw(['GET /livez HTTP/1.1', 'Host: 127.0.0.1', 'host: demo.localhost'])
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  })
+
+  it('lets connections that are in use end with an answer', async () => {
+    await push({ 'index.html': 'page' })
+    const agent = new Agent({ keepAlive: true })
+    const getAgain = async (host: string) => {
+      const sent = request({ port: new URL(daemon.url).port, path: '/livez', headers: { host }, agent }).end()
+      const [response] = await once(sent, 'response')
+      await text(response)
+      return response.headers.connection
+    }
+    for (const host of ['demo.localhost', '127.0.0.1']) expect(await getAgain(host)).toBe('keep-alive')
+    const closing = close()
+    for (const host of ['demo.localhost', '127.0.0.1']) expect(await getAgain(host)).toBe('close')
+    await closing
+    agent.destroy()
   })
 
   it('ends at once, whoever listens or waits', async () => {

@@ -34,9 +34,9 @@ export async function openPage(
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } })
   const page = await context.newPage()
   const problems = watchProblems(page)
-  await page.goto(url)
+  await page.goto(url, { timeout: 90_000 })
   if (options.text !== undefined) {
-    await page.getByText(options.text).first().waitFor({ state: 'visible', timeout: 30_000 })
+    await page.getByText(options.text).first().waitFor({ state: 'visible', timeout: 90_000 })
   }
   if (options.name !== undefined) await page.screenshot({ path: screenshotPath(options.name) })
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }

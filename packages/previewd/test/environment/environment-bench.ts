@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { createEnvironments } from '../../src/environment/environments.ts'
+import { createEnvironments, type EvictableEnvironments } from '../../src/environment/environments.ts'
 import type { Diagnostic } from '../../src/model/diagnostic.ts'
 import type { Environment, EnvironmentResult, PrepareOptions } from '../../src/model/environment.ts'
 import type { Worker, Workers } from '../../src/model/worker.ts'
@@ -22,13 +22,13 @@ export interface BenchOptions {
   installTimeoutMs?: number
 }
 
-type Cleanup = (undo: () => Promise<void>) => void
-
 /** Everything that an install needs, real and below one temporary folder that goes when the test is over. */
 export interface Bench {
   registry: FixtureRegistry
   store: Store
   dataDir: string
+  workers: Workers
+  environments: EvictableEnvironments
   /** Workers started so far. */
   started: () => number
   /** Replaces the project's files and prepares what they need. */
@@ -48,22 +48,32 @@ export interface Installed {
   run(command: string, cwd?: string): Promise<string>
 }
 
-/** Makes a bench for one test, or with `afterAll` as `cleanup` for the tests of a file. */
-export async function makeBench(
-  options: BenchOptions = {},
-  cleanup: Cleanup = onTestFinished,
-): Promise<Bench> {
+/** A bench for one test. */
+export async function makeBench(options: BenchOptions = {}): Promise<Bench> {
+  const { bench, close } = await openBench(options)
+  onTestFinished(close)
+  return bench
+}
+
+/** A bench for the tests of a file; what `beforeAll` returns is called when they are over. */
+export async function openBench(
+  options: BenchOptions,
+): Promise<{ bench: Bench; close: () => Promise<void> }> {
+  const undo: (() => Promise<unknown>)[] = []
+  const close = async () => {
+    for (const step of undo.reverse()) await step()
+  }
   const dataDir = await mkdtemp(join(tmpdir(), 'previewd-env-'))
-  cleanup(() => rm(dataDir, { recursive: true, force: true }))
+  undo.push(() => rm(dataDir, { recursive: true, force: true }))
   await chmod(dataDir, 0o711)
   const token = options.token === undefined ? {} : { token: options.token }
   const registry = await startFixtureRegistry({ packages: options.packages ?? [], ...token })
-  cleanup(() => registry.close())
+  undo.push(() => registry.close())
   const limits = { fileBytes: 10 * MIB, projectBytes: 100 * MIB, files: 1000 }
   const store = await openStore({ dataDir, limits })
-  cleanup(() => store.close())
+  undo.push(() => store.close())
   const real = createWorkers({ dataDir, minimumTier: 'reduced', slots: 2 })
-  cleanup(() => real.close())
+  undo.push(() => real.close())
   let started = 0
   const workers: Workers = {
     status: () => real.status(),
@@ -84,7 +94,7 @@ export async function makeBench(
       ...token,
     },
   })
-  cleanup(() => environments.close())
+  undo.push(() => environments.close())
 
   const prepare: Bench['prepare'] = async (files, { project = 'bench', root = '', ...rest } = {}) => {
     await writeProject(store, project, files)
@@ -100,7 +110,8 @@ export async function makeBench(
     const run = (command: string, cwd = '/app') => runInWorker(real, environment, files, command, cwd)
     return { environment, diagnostics, reused, run }
   }
-  return { registry, store, dataDir, started: () => started, prepare, install }
+  const bench = { registry, store, dataDir, workers, environments, started: () => started, prepare, install }
+  return { bench, close }
 }
 
 async function writeProject(store: Store, project: string, files: ProjectFiles): Promise<void> {

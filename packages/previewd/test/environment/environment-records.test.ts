@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
@@ -18,6 +18,7 @@ test('What was saved is there for the next server, and nothing temporary is', as
   await new EnvironmentRecords(folder).saveLinks(KEY, [['node_modules/a', '/store/a']])
   expect(await new EnvironmentRecords(folder).links(KEY)).toEqual([['node_modules/a', '/store/a']])
   expect(await readdir(join(folder, KEY))).toEqual(['environment.json'])
+  expect(await readdir(join(folder, '.tmp'))).toEqual([])
 })
 
 test.each(['', '{"version":1,"li', '{"version":2,"links":[]}', '[]'])(
@@ -29,6 +30,14 @@ test.each(['', '{"version":1,"li', '{"version":2,"links":[]}', '[]'])(
     expect(await new EnvironmentRecords(folder).links(KEY)).toBeUndefined()
   },
 )
+
+test('What a killed server was writing is removed', async () => {
+  const folder = await makeFolder()
+  await mkdir(join(folder, '.tmp'))
+  await writeFile(join(folder, '.tmp', 'half'), '{"vers')
+  await openSharedStore(folder)
+  expect(await readdir(folder)).toEqual(['store'])
+})
 
 test('Environments are forgotten where their store is gone', async () => {
   const folder = await makeFolder()

@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { type Bench, makeBench } from './environment-bench.ts'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { type Bench, makeBench, openBench } from './environment-bench.ts'
 import { startFixtureRegistry } from './fixture-registry.ts'
 
 const TODAY = new Date().toISOString()
@@ -25,7 +25,9 @@ const PACKAGES = [
 
 let bench: Bench
 beforeAll(async () => {
-  bench = await makeBench({ packages: PACKAGES }, afterAll)
+  const opened = await openBench({ packages: PACKAGES })
+  bench = opened.bench
+  return opened.close
 })
 
 const pkg = (dependencies: Record<string, string>) => ({ 'package.json': { dependencies } })

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Bench, makeBench, type ProjectFiles } from './environment-bench.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { type Bench, makeBench, openBench, type ProjectFiles } from './environment-bench.ts'
 import { startFixtureRegistry } from './fixture-registry.ts'
 
 const PACKAGES = [
@@ -11,7 +11,9 @@ const PACKAGES = [
 
 let bench: Bench
 beforeAll(async () => {
-  bench = await makeBench({ packages: PACKAGES }, afterAll)
+  const opened = await openBench({ packages: PACKAGES })
+  bench = opened.bench
+  return opened.close
 })
 
 const MANIFEST = { dependencies: { leaf: '1.0.0' } }

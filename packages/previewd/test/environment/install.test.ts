@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bench, makeBench } from './environment-bench.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Bench, openBench } from './environment-bench.ts'
 
 const PACKAGES = [
   { name: 'leaf', version: '1.0.0' },
@@ -32,7 +32,9 @@ const PACKAGES = [
 
 let bench: Bench
 beforeAll(async () => {
-  bench = await makeBench({ packages: PACKAGES }, afterAll)
+  const opened = await openBench({ packages: PACKAGES })
+  bench = opened.bench
+  return opened.close
 })
 
 const pkg = (dependencies: Record<string, string>, more: object = {}) => ({

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Bench, makeBench } from './environment-bench.ts'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { type Bench, openBench } from './environment-bench.ts'
 
 /** The newest is not what the lockfiles pin, so that it shows which was used. */
 const PACKAGES = [
@@ -7,6 +7,9 @@ const PACKAGES = [
   { name: 'leaf', version: '1.1.0' },
   { name: 'twig', version: '1.0.0', dependencies: { leaf: '^1.0.0' } },
   { name: 'twig', version: '1.5.0', dependencies: { leaf: '^1.0.0' } },
+  { name: 'leaf', version: '2.0.0' },
+  { name: 'new-user', version: '1.0.0', dependencies: { leaf: '^2.0.0' } },
+  { name: 'old-user', version: '1.0.0', dependencies: { leaf: '^1.0.0' } },
   { name: 'extra', version: '1.0.0' },
   // It imports what it does not declare and the project does not either.
   { name: 'phantom', version: '1.0.0', files: { 'index.js': 'module.exports = "via " + require("leaf")' } },
@@ -14,7 +17,9 @@ const PACKAGES = [
 
 let bench: Bench
 beforeAll(async () => {
-  bench = await makeBench({ packages: PACKAGES }, afterAll)
+  const opened = await openBench({ packages: PACKAGES })
+  bench = opened.bench
+  return opened.close
 })
 
 const MANIFEST = { dependencies: { twig: '^1.0.0' } }
@@ -189,6 +194,38 @@ describe('layout', () => {
     expect(await run(`node -p "require('leaf')"`)).toBe('1.0.0')
   })
 })
+
+test.each(['1.0.0', '2.0.0'])(
+  'Of two versions the one at the top of the lockfile is the one to import without declaring it: %s',
+  async (top) => {
+    const dependencies = { 'new-user': '^1.0.0', 'old-user': '^1.0.0' }
+    const [user, other] = top === '1.0.0' ? ['new-user', '2.0.0'] : ['old-user', '1.0.0']
+    const npm = {
+      lockfileVersion: 3,
+      packages: {
+        '': { dependencies },
+        'node_modules/leaf': { version: top },
+        'node_modules/new-user': { version: '1.0.0' },
+        'node_modules/old-user': { version: '1.0.0' },
+        [`node_modules/${user}/node_modules/leaf`]: { version: other },
+      },
+    }
+    const bun = {
+      workspaces: { '': { dependencies } },
+      packages: {
+        leaf: [`leaf@${top}`, '', {}, ''],
+        'new-user': ['new-user@1.0.0', '', {}, ''],
+        'old-user': ['old-user@1.0.0', '', {}, ''],
+        [`${user}/leaf`]: [`leaf@${other}`, '', {}, ''],
+      },
+    }
+    for (const lock of [{ 'package-lock.json': npm }, { 'bun.lock': bun }]) {
+      const { run, diagnostics } = await bench.install({ 'package.json': { dependencies }, ...lock })
+      expect(diagnostics).toEqual([])
+      expect(await run(`node -p "require('leaf')"`)).toBe(top)
+    }
+  },
+)
 
 test('With pnpm a package finds what others of the project depend on, and the project does not', async () => {
   const files = {

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Bench, makeBench } from './environment-bench.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { type Bench, openBench } from './environment-bench.ts'
 
 /** Each test has packages of its own, so that the hostile project is the first to install them. */
 const CASES = [
@@ -35,7 +35,9 @@ beforeAll(async () => {
     },
     { name: `${name}-evil`, version: '1.0.0', files: { 'index.js': 'module.exports = "evil"' } },
   ])
-  bench = await makeBench({ packages }, afterAll)
+  const opened = await openBench({ packages })
+  bench = opened.bench
+  return opened.close
 })
 
 function lockOf(name: string): string {

@@ -208,6 +208,13 @@ describe('requestBuild', () => {
     await expect.poll(() => under.pipeline.status('again').published?.buildId).toBe(forced.id)
   })
 
+  it('waits for the build that was asked for, also where the revision has one already', async () => {
+    await under.push('anew', { 'index.html': 'x' })
+    const { id, revision } = await under.pipeline.requestBuild('anew', { force: true })
+    expect(await under.pipeline.waitFor('anew', revision, 'built', 20_000)).toBe(true)
+    expect(under.store.builds.get('anew', id)).toMatchObject({ state: 'succeeded' })
+  })
+
   it('joins the build that is under way for the revision', async () => {
     putScripted('join')
     await under.pipeline.applyChanges('join', batchOf(ENDLESS))

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
+import { createGunzip, gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { createViewers } from '../../src/serve/viewers.ts'
@@ -212,6 +213,42 @@ describe('an answer', () => {
     expect(upstream.seen[0]?.headers).toMatchObject({ 'accept-encoding': 'gzip', 'if-none-match': '"x"' })
     answerWith('not really', { 'content-encoding': 'gzip' })
     expect((await get('/', NAVIGATION)).text).toBe('not really')
+  })
+
+  test('is compressed on its way over a network, and not within this machine', async () => {
+    const module = 'export const a = 1\n'.repeat(500)
+    const headers = {
+      'content-type': 'text/javascript',
+      'content-length': String(module.length),
+      etag: '"x"',
+    }
+    answerWith(module, headers)
+    const gzip = { 'accept-encoding': 'gzip, br' }
+    const near = await get('/main.js', gzip)
+    expect([near.headers['content-encoding'], near.text]).toEqual([undefined, module])
+    const far = await get('/main.js', { ...gzip, 'x-forwarded-for': '203.0.113.7' })
+    expect(far.headers).toMatchObject({ 'content-encoding': 'gzip', etag: 'W/"x"', vary: 'Accept-Encoding' })
+    expect(far.headers['content-length']).toBeUndefined()
+    expect(gunzipSync(far.body).toString()).toBe(module)
+    expect((await get('/main.js', { 'x-forwarded-for': '203.0.113.7' })).text).toBe(module)
+    answerWith(PAGE)
+    const page = await get('/', { ...NAVIGATION, ...gzip, 'x-forwarded-for': '203.0.113.7' })
+    expect(gunzipSync(page.body).toString()).toContain('data-mode="session"')
+  })
+
+  test('that comes in pieces is sent on in pieces, also compressed', async () => {
+    const rest = Promise.withResolvers<void>()
+    upstream.answer = (_req, res) => {
+      res.writeHead(200, { 'content-type': 'text/html' }).write('<head>first')
+      void rest.promise.then(() => res.end('last'))
+    }
+    const headers = { host: host(), 'accept-encoding': 'gzip', 'x-forwarded-for': '203.0.113.7' }
+    const req = request({ host: '127.0.0.1', port: server.port, headers }).end()
+    const [res] = await once(req, 'response')
+    const unpacked = res.pipe(createGunzip())
+    expect(String((await once(unpacked, 'data'))[0])).toBe('<head>first')
+    rest.resolve()
+    expect(String((await once(unpacked, 'data'))[0])).toBe('last')
   })
 
   test('of a project that is not instrumented is as it is', async () => {

@@ -151,6 +151,12 @@ describe('the data directory', () => {
     await openTestStore(dataDir)
   })
 
+  test('that cannot be made is named', async () => {
+    const file = join(await makeDataDir(), 'a file')
+    await writeFile(file, '')
+    await expect(openTestStore(file)).rejects.toThrow(`The data directory ${file} cannot be made`)
+  })
+
   test('of a newer schema is not touched', async () => {
     const dataDir = await makeDataDir()
     await (await openTestStore(dataDir)).close()

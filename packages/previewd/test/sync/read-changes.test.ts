@@ -257,6 +257,7 @@ describe('a tar archive', () => {
     ['gzipped by its type', 'application/gzip', undefined, true],
     ['gzipped by its other type', 'application/x-gzip', undefined, true],
     ['gzipped by its third type', 'application/tar+gzip', undefined, true],
+    ['gzipped without a word of it', 'application/x-tar', undefined, true],
   ])('gives its files: %s', async (_, type, encoding, zipped) => {
     const tar = await tarOf(entries)
     for (const chunkBytes of [13, 100_000]) {
@@ -301,6 +302,12 @@ describe('a tar archive', () => {
     await expectRefused({ type: 'application/x-tar', body: randomBytes(5000) }, 'INVALID_ARCHIVE')
     await expectRefused({ type: 'application/gzip', body: gzipSync(tar).subarray(0, 100) }, 'INVALID_ARCHIVE')
     await expectRefused({ type: 'application/gzip', body: tar }, 'INVALID_ARCHIVE')
+  })
+
+  test('of no bytes is refused: the program that should have packed it failed', async () => {
+    const query = { replace: '1' }
+    await expectRefused({ type: 'application/x-tar', body: '', query }, 'INVALID_ARCHIVE')
+    await expectRefused({ type: 'application/gzip', body: gzipSync(''), query }, 'INVALID_ARCHIVE')
   })
 
   test('of folders without end is refused', async () => {

@@ -57,16 +57,25 @@ async function attempt(options: Partial<WorkersOptions>, minimumTier: SandboxTie
   }
 }
 
-const OLD_BWRAP = 'if [ "$1" = --version ]; then echo bubblewrap 0.6.1; else exec /usr/bin/bwrap "$@"; fi'
-const WITHOUT_USER_NAMESPACES = `if [ "$1" = --version ]; then echo bubblewrap 0.9.0; else
-  echo "bwrap: setting up uid map: Permission denied" >&2; exit 1; fi`
-const WITHOUT_SECCOMP = `if [ "$1" = --version ]; then echo bubblewrap 0.9.0; else
-  echo "bwrap: prctl(PR_SET_SECCOMP): Invalid argument" >&2; exit 1; fi`
+/** A bubblewrap that says what the real one says, less the options of a pattern, and then does something else. */
+const pretended = (lacks: string, action: string) => `case "$1" in
+  --version) echo bubblewrap 0.6.1 ;;
+  --help) /usr/bin/bwrap --help | /usr/bin/grep -v -E -e '${lacks}' ;;
+  *) ${action} ;;
+esac`
+const OLD_BWRAP = pretended('--size|--disable-userns', 'exec /usr/bin/bwrap "$@"')
+const ANCIENT_BWRAP = pretended('--perms|--clearenv', 'exec /usr/bin/bwrap "$@"')
+const WITHOUT_USER_NAMESPACES = pretended(
+  '^$',
+  'echo "bwrap: setting up uid map: Permission denied" >&2; exit 1',
+)
+const WITHOUT_SECCOMP = pretended('^$', 'echo "bwrap: prctl(PR_SET_SECCOMP): Invalid argument" >&2; exit 1')
 
 describe('project code does not run', () => {
   it.each([
     ['bubblewrap is missing', { bwrap: undefined }, 'bwrap is missing; install the package bubblewrap'],
     ['bubblewrap is broken', { bwrap: 'exit 127' }, 'bwrap does not run'],
+    ['bubblewrap is too old', { bwrap: ANCIENT_BWRAP }, 'lacks --perms, --clearenv; install version 0.5'],
     ['setpriv is missing', { setpriv: undefined }, 'setpriv is missing; install the package util-linux'],
     ['user namespaces are blocked', { bwrap: WITHOUT_USER_NAMESPACES }, 'cannot make a user namespace'],
     ['seccomp is refused', { bwrap: WITHOUT_SECCOMP }, 'PR_SET_SECCOMP'],

@@ -5,6 +5,13 @@ import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import {
+  acceptsGzip,
+  createCompression,
+  isCompressibleAnswer,
+  isRemote,
+  toCompressedHeaders,
+} from './compress.ts'
 import { clientInjection } from './inject-client.ts'
 import { toClientHeaders, toUpstreamHeaders } from './upstream-headers.ts'
 
@@ -35,23 +42,33 @@ export async function answerFromSession(
     selfHandleResponse: true,
     proxyTimeout: SILENCE_TIMEOUT_MS,
   })
-  const tag = session.instrument && isNavigation(req) ? clientTag('session', session.revision) : undefined
+  const change: Change = {
+    tag: session.instrument && isNavigation(req) ? clientTag('session', session.revision) : undefined,
+    // Looked at before the headers are made those for the dev server.
+    compress: isRemote(req) && acceptsGzip(req),
+  }
   const fail = (error: unknown): void => {
     options.logger.debug({ err: error }, 'A dev server did not answer')
     if (res.headersSent || res.destroyed) res.destroy()
     else sendMessage(req, res, NO_ANSWER)
   }
-  proxy.on('proxyRes', (answer) => void sendAnswer(req, res, answer, tag, options).catch(fail))
+  proxy.on('proxyRes', (answer) => void sendAnswer(req, res, answer, change, options).catch(fail))
   req.headers = toUpstreamHeaders(req)
   req.url = session.url
   await proxy.web(req, res).catch(fail)
+}
+
+/** What is done to an answer where it can be. */
+interface Change {
+  tag: string | undefined
+  compress: boolean
 }
 
 async function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
   answer: IncomingMessage,
-  tag: string | undefined,
+  { tag, compress }: Change,
   { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isInjected = tag !== undefined && isWholePage(answer)
@@ -64,12 +81,18 @@ async function sendAnswer(
   }
   // A stream of events is silent for as long as it likes.
   if (answer.headers['content-type']?.startsWith('text/event-stream')) answer.socket.setTimeout(0)
-  res.writeHead(answer.statusCode ?? 502, headers)
+  const isCompressed = compress && req.method !== 'HEAD' && isCompressibleAnswer(answer)
+  res.writeHead(answer.statusCode ?? 502, isCompressed ? toCompressedHeaders(headers) : headers)
   if (req.method === 'HEAD') {
     answer.resume()
     res.end()
-  } else if (isInjected) await pipeline(answer, clientInjection(tag), res)
-  else await pipeline(answer, res)
+    return
+  }
+  const changes = [
+    ...(isInjected ? [clientInjection(tag)] : []),
+    ...(isCompressed ? [createCompression()] : []),
+  ]
+  await pipeline([answer, ...changes, res])
 }
 
 function isWholePage({ statusCode = 0, headers }: IncomingMessage): boolean {
