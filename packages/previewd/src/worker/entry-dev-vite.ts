@@ -53,6 +53,7 @@ if (hot && client) {
   hot.on('vite:ws:connect', () => client.connected())
   hot.on('vite:beforeUpdate', () => client.updating())
   hot.on('vite:afterUpdate', () => client.updated())
+  hot.on('vite:beforeFullReload', () => client.reloading())
   hot.on('vite:error', () => client.failed())
   hot.on('${REVISION_EVENT}', ({ revision }) => client.reached(revision))
 }

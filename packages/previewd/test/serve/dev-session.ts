@@ -58,8 +58,8 @@ export class DevSession implements AsyncDisposable {
   revision = 1
   /** False for a session that says it is live and is not. */
   answers = true
-  readonly #worker: Worker
-  readonly #dev: DevServer
+  #worker: Worker
+  #dev: DevServer
 
   private constructor(parts: {
     preview: PreviewServer
@@ -131,6 +131,16 @@ export class DevSession implements AsyncDisposable {
   set(state: SessionState): void {
     this.state = state
     this.preview.tell(PROJECT)
+  }
+
+  /** The dev server is gone, and another one takes its place. */
+  async replace(servers: DevServers, files: Record<string, string>): Promise<void> {
+    this.set('starting')
+    await this.#worker.stop()
+    const { worker, dev } = await servers.start(files)
+    this.#worker = worker
+    this.#dev = dev
+    this.set('live')
   }
 
   /** Resolves when so many pages are open. */

@@ -164,16 +164,26 @@ describe('an editor', () => {
     const page = await openLive(session)
     let loads = 0
     page.on('load', () => loads++)
+    await page.evaluate('window.mark = 1')
     await session.edit({ 'public/note.txt': 'b' })
     session.set('live')
     await session.painted(2)
-    expect(loads).toBe(1)
+    expect(await page.evaluate('window.mark')).toBeUndefined()
+    await expect.poll(() => loads).toBe(1)
     const config = `export default { define: { __TITLE__: '"by the new config"' } }`
     await session.edit({ 'vite.config.js': config, 'text.js': 'export const text = __TITLE__' })
     session.set('live')
     await page.getByText('by the new config').waitFor()
     await session.painted(3)
-    expect(loads).toBe(2)
+    await expect.poll(() => loads).toBe(2)
+  })
+
+  test('has the app again by itself when a dev server has taken the place of one that is gone', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const page = await openLive(session)
+    await session.replace(servers, { ...APP, 'text.js': `export const text = 'from another one'` })
+    await page.getByText('from another one').waitFor()
+    await session.viewing(1)
   })
 
   test('is brought up to date after an edit that the page could not hear of', async () => {

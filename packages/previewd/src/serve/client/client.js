@@ -28,6 +28,7 @@
   let heard = revision
   let errors = 0
   let isUpdating = false
+  let isReloading = false
   /** A revision whose updates are still being applied. */
   let reachedWhileUpdating
   let hasPainted = false
@@ -84,9 +85,18 @@
       errors = 0
       countError()
     },
+    /** What comes next is for the page that follows this one, unless Vite thinks otherwise. */
+    reloading() {
+      isReloading = true
+      setTimeout(() => {
+        isReloading = false
+        if (heard > revision) reach(heard)
+      }, BEHIND_MS)
+    },
     reached(next) {
       if (!Number.isSafeInteger(next)) return
-      if (isUpdating) reachedWhileUpdating = next
+      if (isReloading) heard = Math.max(heard, next)
+      else if (isUpdating) reachedWhileUpdating = next
       else reach(next)
     },
   }
@@ -171,7 +181,7 @@
     reportTimer = setTimeout(() => {
       reportTimer = undefined
       lastReportAt = Date.now()
-      if (hasPainted) send({ type: 'painted', revision, errors, visible: isVisible() })
+      if (hasPainted && !isReloading) send({ type: 'painted', revision, errors, visible: isVisible() })
     }, waitMs)
   }
 
@@ -203,7 +213,7 @@
     if (!isHot) return reach(message.revision)
     // An update that was sent before this page listened never comes; one that is on its way does.
     behindTimer = setTimeout(() => {
-      if (message.revision > revision && !isUpdating) changeOver()
+      if (message.revision > revision && !isUpdating && !isReloading) changeOver()
     }, BEHIND_MS)
   }
 
