@@ -85,6 +85,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   const socketDir = join(config.dataDir, 'run')
   // Sockets of a server that was killed.
   await rm(socketDir, { recursive: true, force: true })
+  const addresses = new Addresses(config)
   const viewers = createViewers()
   const sessions = createSessions({
     ...store,
@@ -94,7 +95,8 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     events,
     viewers,
     egress: createEgress({ ...config.egress, socketDir }),
-    plan: (snapshot, settings) => planDev(snapshot, settings, config.allowedEnv),
+    plan: (snapshot, settings) =>
+      planDev(snapshot, settings, { ...config, previewDomain: addresses.previewDomain }),
     socketDir,
     processes: config.build.processes,
     logBytes: config.build.logBytes,
@@ -102,7 +104,6 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
   })
   parts.defer(() => sessions.close())
   const grants = openGrants(join(config.dataDir, 'grants'))
-  const addresses = new Addresses(config)
   const pipeline = createPipeline({
     ...store,
     environments,

@@ -14,14 +14,21 @@ const DEV_COMMANDS: ReadonlyMap<string, string> = new Map([
 ])
 const COMMAND_PORT = 4321
 
+export interface DevPlanOptions {
+  /** As for builds. */
+  allowedEnv: readonly string[]
+  /** Host, and port if any, below which previews have their names. */
+  previewDomain: string
+}
+
 /**
  * Decides how a project is served while it is edited: by its own Vite, or by the dev command of a framework that has a
- * server of its own. Its `dev` script decides, else whether it builds with Vite. `allowedEnv` as for builds.
+ * server of its own. Its `dev` script decides, else whether it builds with Vite.
  */
 export async function planDev(
   snapshot: Snapshot,
   settings: ProjectSettings,
-  allowedEnv: readonly string[],
+  { allowedEnv, previewDomain }: DevPlanOptions,
 ): Promise<DevPlan> {
   const { shape, diagnostics } = await detect(snapshot, settings)
   if (!shape) return { unavailable: diagnostics[0]?.message ?? 'There is nothing to serve.' }
@@ -32,10 +39,10 @@ export async function planDev(
   const own = ownCommand(shape.packageJson?.scripts ?? new Map())
   if (own) {
     const command = `${own} ${COMMAND_PORT}`
-    return {
-      root,
-      task: { kind: 'command-dev', command, cwd: posix.join(APP, root), env, port: COMMAND_PORT },
-    }
+    const place = { cwd: posix.join(APP, root), port: COMMAND_PORT }
+    // The Vite inside refuses names that it does not know; who may come is decided before a request gets there.
+    const hosts = { __VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS: `.${previewDomain.replace(/:\d+$/, '')}` }
+    return { root, task: { kind: 'command-dev', command, ...place, env: { ...env, ...hosts } } }
   }
   if (shape.kind === 'vite' || shape.packageJson?.dependencies.has('vite')) {
     return { root, task: { kind: 'vite-dev', root: posix.join(APP, root), env } }
