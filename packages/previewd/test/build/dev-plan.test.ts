@@ -6,8 +6,13 @@ import { memorySnapshot } from './memory-snapshot.ts'
 const plan = (
   files: Record<string, string>,
   settings: Partial<ProjectSettings> = {},
-  allowed: string[] = [],
-) => planDev(memorySnapshot(files), { ...DEFAULT_SETTINGS, ...settings }, allowed)
+  allowedEnv: string[] = [],
+) =>
+  planDev(
+    memorySnapshot(files),
+    { ...DEFAULT_SETTINGS, ...settings },
+    { allowedEnv, previewDomain: 'preview.example.com:8443' },
+  )
 const manifest = (scripts: Record<string, string>, devDependencies: Record<string, string> = { vite: '*' }) =>
   JSON.stringify({ scripts, devDependencies })
 
@@ -27,9 +32,9 @@ describe('a plan of what serves a project while it is edited', () => {
     ['nuxt', 'nuxt dev', 'nuxt dev --no-fork --host 127.0.0.1 --port 4321'],
   ])('is the command of a framework with a server of its own: %s', async (_name, dev, command) => {
     const files = { 'package.json': manifest({ dev, build: 'x build' }, {}) }
-    expect(await plan(files)).toMatchObject({
-      task: { kind: 'command-dev', command, cwd: '/app', port: 4321 },
-    })
+    const env = { __VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS: '.preview.example.com' }
+    const task = { kind: 'command-dev', command, cwd: '/app', port: 4321, env }
+    expect(await plan(files)).toEqual({ root: '', task })
   })
 
   it('takes a script of any other name for none', async () => {
