@@ -100,6 +100,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     socketDir,
     processes: config.build.processes,
     logBytes: config.build.logBytes,
+    onLog: (project, line) => pipeline.sessionLog(project, line),
     onError: (error, what) => logger.error({ err: error }, what),
   })
   parts.defer(() => sessions.close())

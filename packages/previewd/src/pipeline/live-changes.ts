@@ -1,8 +1,11 @@
+import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { fromToolError } from '../build/tool-error.ts'
+import { toPlainText } from '../lib/plain-text.ts'
 import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
-import type { DevUpdate } from '../model/worker.ts'
+import type { DevUpdate, LogLine } from '../model/worker.ts'
+import { LogEvents } from './log-events.ts'
 import type { PipelineParts } from './parts.ts'
 
 type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
@@ -19,6 +22,7 @@ export class LiveChanges {
   readonly #parts: Parts
   readonly #onChange: (project: string) => void
   readonly #shown = new Map<string, Shown>()
+  readonly #logs = new Map<string, LogEvents>()
   readonly #stopListening: (() => void)[]
 
   /** `onChange` is called whenever the session of a project, its viewers or their words are other than before. */
@@ -38,6 +42,7 @@ export class LiveChanges {
 
   close(): void {
     for (const stop of this.#stopListening) stop()
+    for (const log of this.#logs.values()) log.flush()
   }
 
   /** True where a session shows edits, or soon will. */
@@ -55,6 +60,16 @@ export class LiveChanges {
     } catch (error) {
       this.#parts.onError(error, `A revision of project ${project} could not be shown live.`)
     }
+  }
+
+  /** A line that the dev server of a project wrote. */
+  log(project: string, { stream, text }: LogLine): void {
+    if (!this.isOn(project)) return
+    const { projects, events } = this.#parts
+    const log = this.#logs.get(project) ?? new LogEvents(events, project, { session: true })
+    this.#logs.set(project, log)
+    const redact = redactor(projects.get(project)?.settings.env ?? {})
+    log.push({ at: new Date().toISOString(), stream, text: toPlainText(redact(text)) })
   }
 
   diagnostics(project: string): ReportedDiagnostic[] {
@@ -97,6 +112,10 @@ export class LiveChanges {
   #sessionChanged(project: string): void {
     const { state } = this.#parts.sessions.view(project)
     if (state !== 'live') this.#shown.delete(project)
+    if (state === 'off' || state === 'error') {
+      this.#logs.get(project)?.flush()
+      this.#logs.delete(project)
+    }
     this.#onChange(project)
   }
 }

@@ -5,17 +5,20 @@ const BATCH_AFTER_MS = 100
 const BATCH_LINES = 200
 const BATCH_BYTES = 64 * 1024
 
-/** Publishes the log of one build as events of many lines; what comes faster than that is left to the log itself. */
+/** What writes a log: a build, or a session, whose log is kept nowhere else. */
+export type LogSource = { buildId: string } | { session: true }
+
+/** Publishes a log as events of many lines; what comes faster than that is dropped, or left to the log itself. */
 export class LogEvents {
-  readonly #publish: (data: { buildId: string; lines: StampedLine[]; skipped?: number }) => void
-  readonly #buildId: string
+  readonly #publish: (data: LogSource & { lines: StampedLine[]; skipped?: number }) => void
+  readonly #source: LogSource
   #lines: StampedLine[] = []
   #bytes = 0
   #skipped = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(events: EventBus, project: string, buildId: string) {
-    this.#buildId = buildId
+  constructor(events: EventBus, project: string, source: LogSource) {
+    this.#source = source
     this.#publish = (data) => events.publish('log', project, data)
   }
 
@@ -34,7 +37,7 @@ export class LogEvents {
     this.#timer = undefined
     if (this.#lines.length === 0) return
     const data = {
-      buildId: this.#buildId,
+      ...this.#source,
       lines: this.#lines,
       ...(this.#skipped > 0 && { skipped: this.#skipped }),
     }

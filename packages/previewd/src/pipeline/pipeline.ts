@@ -8,6 +8,7 @@ import type { BuildLog, Pipeline, WaitPoint } from '../model/pipeline.ts'
 import type { Project, ProjectSettings } from '../model/project.ts'
 import type { SessionView } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
+import type { LogLine } from '../model/worker.ts'
 import { Afterwork } from './afterwork.ts'
 import { Announcer } from './announce.ts'
 import { LiveChanges } from './live-changes.ts'
@@ -170,6 +171,11 @@ export class BuildPipeline implements Pipeline {
       throw new PreviewdError('SESSION_NOT_FOUND', 'The project has no live session.')
     }
     await this.#parts.sessions.stop(id, 'It was stopped.')
+  }
+
+  /** What a session's dev server writes goes here; it is told as events and kept nowhere. */
+  sessionLog(id: string, line: LogLine): void {
+    this.#live.log(id, line)
   }
 
   sessionCounts() {

@@ -72,7 +72,7 @@ async function runWith(
   const { parts } = context
   const { project, build } = ticket
   const log = await parts.logs.open(project, build.id)
-  const events = new LogEvents(parts.events, project, build.id)
+  const events = new LogEvents(parts.events, project, { buildId: build.id })
   resources.defer(async () => {
     events.flush()
     await parts.logs.close(project, build.id)

@@ -26,6 +26,7 @@ export interface DevWorkerParts {
   memoryBytes: number
   processes: number
   logBytes: number
+  onLog: (project: string, line: LogLine) => void
 }
 
 /** What is served and how; another one needs another worker. */
@@ -168,8 +169,9 @@ async function launch(
   if (environment && environment.entries.length > 0) await worker.put(environment.entries)
   let lastLine = ''
   const served = gate ? { ...task, env: { ...task.env, ...PROXY_ENV } } : task
-  const server = await worker.serve(served, snapshot.revision, ({ stream, text }: LogLine) => {
-    if (stream === 'stderr' && text.trim() !== '') lastLine = text
+  const server = await worker.serve(served, snapshot.revision, (line) => {
+    if (line.stream === 'stderr' && line.text.trim() !== '') lastLine = line.text
+    parts.onLog(snapshot.project, line)
   })
   if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
   const ended = server.ended.then((outcome) => explain(outcome, lastLine))

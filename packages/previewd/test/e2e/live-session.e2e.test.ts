@@ -33,8 +33,9 @@ test('an editor sees each change in the open page, without a reload, and others 
   expect(await opened.page.textContent('#root')).toBe('second')
   expect(await opened.page.evaluate('window.typed')).toBe('kept')
 
-  const built = await client.push('live', {}, { wait: 'built' })
-  expect(built.status).toMatchObject({ published: { revision: 2 } })
+  await expect
+    .poll(async () => (await client.status('live')).published?.revision, { timeout: 60_000 })
+    .toBe(2)
   expect((await client.preview('live', '/', { 'x-forwarded-for': '192.0.2.1' })).text).toContain('/assets/')
   expect(opened.problems).toEqual([])
 

@@ -152,6 +152,24 @@ describe('a session', () => {
     expect(under.pipeline.status('plain')).toMatchObject({ state: 'ready', session: { state: 'off' } })
   })
 
+  it('tells what its dev server writes, without the values of its settings', async () => {
+    const config = `export default { plugins: [{ name: 'out', configureServer(server) {
+      server.middlewares.use('/say', (_request, answer) => {
+        console.log('heard', process.env.VITE_SECRET)
+        answer.end() }) } }] }`
+    under.pipeline.putProject('talks', { env: { VITE_SECRET: 'long-enough-to-hide' } })
+    await live('talks', { 'vite.config.js': config })
+    const lines: string[] = []
+    const stop = under.events.listen(({ type, project, data }) => {
+      const { session, lines: said = [] } = data as { session?: true; lines?: { text: string }[] }
+      if (type === 'log' && project === 'talks' && session) lines.push(...said.map(({ text }) => text))
+    })
+    await get('talks', '/say')
+    await expect.poll(() => lines, { timeout: WAIT_MS }).toContain('heard [redacted]')
+    stop()
+    await under.pipeline.stopSession('talks')
+  })
+
   it('ends with its project', async () => {
     await live('deleted')
     await under.pipeline.deleteProject('deleted')

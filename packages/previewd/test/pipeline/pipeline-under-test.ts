@@ -88,6 +88,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     socketDir,
     processes: config.build.processes,
     logBytes: config.build.logBytes,
+    onLog: (project, line) => pipeline.sessionLog(project, line),
     onError: (error) => errors.push(error),
     ...options.sessions,
   })
