@@ -10,6 +10,7 @@ import { APP, type TaskPlan } from './plan.ts'
 import { refine } from './refine.ts'
 import { finishRest } from './rest.ts'
 import { scriptRunners } from './script-runner.ts'
+import { type ServerFramework, serverRendered } from './server-rendered.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MIB = 1024 * 1024
@@ -99,9 +100,13 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   if (outside !== undefined) return unsuccessful(options, 'failed', [outsideOfProject(outside)])
   try {
     const taken = await takeOutput(worker, folders, writer, outputLimits(options.limits))
+    if (plan.serverFramework && !taken.hasIndex) return withoutPages(options, plan.serverFramework)
     const diagnostics = await refine([...taken.warnings, ...missingPage(taken, folders)], snapshot)
     return { state: 'succeeded', diagnostics, artifact: await writer.seal(), rest: Promise.resolve([]) }
   } catch (error) {
+    if (plan.serverFramework && error instanceof WorkerError && error.reason === 'missing_output') {
+      return withoutPages(options, plan.serverFramework)
+    }
     return brokenOff(error, options, folders.map(inProject).join(' or '))
   }
 }
@@ -127,6 +132,10 @@ async function brokenOff(error: unknown, options: BuildOptions, outputDir: strin
   if (error.message.includes('timed_out'))
     return unsuccessful(options, 'timed_out', [timedOut(limits.timeoutMs)])
   return unsuccessful(options, 'failed', [fromWorkerError(error, outputDir)])
+}
+
+function withoutPages(options: BuildOptions, framework: ServerFramework): Promise<BuildRun> {
+  return unsuccessful(options, 'failed', [serverRendered(framework)])
 }
 
 function usesShell({ steps, checks }: TaskPlan): boolean {

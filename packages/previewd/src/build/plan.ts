@@ -3,6 +3,7 @@ import type { ProjectSettings } from '../model/project.ts'
 import type { Task, ViteBuildOptions } from '../model/worker.ts'
 import type { Shape } from './detect.ts'
 import { type Command, expandLine, expandScript } from './script.ts'
+import { type ServerFramework, serverFramework } from './server-rendered.ts'
 
 /** The folder of the project's files inside the sandbox. */
 export const APP = '/app'
@@ -19,6 +20,8 @@ export interface TaskPlan {
   checks: Task[]
   /** Absolute inside the sandbox; undefined where only the build can tell. */
   outputDir: string | undefined
+  /** Of a project whose pages need a server, unless its settings say where its pages are. */
+  serverFramework?: ServerFramework
 }
 
 type Settings = Pick<ProjectSettings, 'buildCommand' | 'outputDir' | 'env'>
@@ -35,12 +38,14 @@ export function planBuild(shape: Shape, settings: Settings, allowedEnv: readonly
   const place = { cwd: posix.join(APP, shape.root), env: allowedVariables(settings.env, allowedEnv) }
   const line = buildLine(shape, settings)
   const { steps, checks } = toTasks(line, place)
+  const framework = settings.outputDir === undefined ? serverFramework(shape.packageJson) : undefined
   return {
     kind: 'tasks',
     root: shape.root,
     steps,
     checks,
     outputDir: settings.outputDir === undefined ? undefined : posix.join(place.cwd, settings.outputDir),
+    ...(framework && { serverFramework: framework }),
   }
 }
 

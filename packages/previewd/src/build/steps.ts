@@ -36,8 +36,14 @@ export async function runSteps(
 
 const OUTPUT_GUESSES = ['dist', 'build', 'out', '.output/public', 'public', '_site']
 
-/** The folders to look at: the one that is set, the one that Vite resolved, else usual ones that the build created. */
+/**
+ * The folders to look at: the one that is set, those of a framework (what Vite resolved may be its server's), the one
+ * that Vite resolved, else usual ones that the build created.
+ */
 export function outputFolders(plan: TaskPlan, outDir: string | undefined, snapshot: Snapshot): string[] {
+  if (plan.serverFramework) {
+    return plan.serverFramework.outputs.map((folder) => posix.join(APP, plan.root, folder))
+  }
   const known = plan.outputDir ?? outDir
   if (known !== undefined) return [known]
   const sources = [...snapshot.files.keys()]

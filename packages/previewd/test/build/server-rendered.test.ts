@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { planBuild } from '../../src/build/plan.ts'
+import { serverRendered } from '../../src/build/server-rendered.ts'
+import { outputFolders } from '../../src/build/steps.ts'
+import { memorySnapshot } from './memory-snapshot.ts'
+
+function plan(dependency: string, settings: { outputDir?: string } = {}) {
+  const scripts = new Map([['build', 'vite build']])
+  const packageJson = { path: 'web/package.json', scripts, dependencies: new Set(['vite', dependency]) }
+  const planned = planBuild({ kind: 'vite', root: 'web', packageJson }, { env: {}, ...settings })
+  if (planned.kind === 'static') throw new Error('not a plan of tasks')
+  return planned
+}
+
+describe('builds of frameworks whose pages a server renders', () => {
+  it.each([
+    ['@tanstack/react-start', ['/app/web/.output/public', '/app/web/dist/client']],
+    ['@react-router/dev', ['/app/web/build/client']],
+    ['@sveltejs/kit', ['/app/web/build']],
+    ['astro', ['/app/web/dist/client', '/app/web/dist']],
+    ['nuxt', ['/app/web/.output/public']],
+  ])('the site of %s is what it prerendered, not the code of its server', (dependency, folders) => {
+    const resolvedByVite = '/app/web/.svelte-kit/output/server'
+    expect(outputFolders(plan(dependency), resolvedByVite, memorySnapshot({}))).toEqual(folders)
+  })
+
+  it('an output folder of the settings comes first, and pages are not asked for', () => {
+    const planned = plan('@sveltejs/kit', { outputDir: 'www' })
+    expect(planned.serverFramework).toBeUndefined()
+    expect(outputFolders(planned, undefined, memorySnapshot({}))).toEqual(['/app/web/www'])
+  })
+
+  it('other projects need no server', () => {
+    expect(plan('react').serverFramework).toBeUndefined()
+  })
+
+  it('a build without a page names the framework and points to a live session', () => {
+    const framework = plan('@react-router/dev').serverFramework
+    expect(framework && serverRendered(framework)).toMatchObject({
+      origin: 'build',
+      severity: 'error',
+      code: 'SERVER_RENDERED',
+      message: expect.stringContaining('React Router'),
+      hint: expect.stringContaining('live session'),
+    })
+  })
+})
