@@ -65,6 +65,7 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     dataDir: config.dataDir,
     minimumTier: config.sandbox,
     slots: config.build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS,
+    installerSlots: config.build.concurrency + SPARE_SLOTS,
     logger,
   })
   parts.defer(() => workers.close())

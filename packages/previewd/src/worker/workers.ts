@@ -15,8 +15,10 @@ export interface WorkersOptions {
   runtimeDir?: string
   /** Project code does not run below this tier. */
   minimumTier: SandboxTier
-  /** Workers of role `project` side by side; those of role `installer` have as many places of their own. */
+  /** Workers of role `project` side by side. */
   slots: number
+  /** Workers of role `installer` side by side, in places of their own; as many as `slots` by default. */
+  installerSlots?: number
   logger?: Pick<Logger, 'info' | 'warn'>
   /** Where bwrap, setpriv and prlimit are looked for, instead of the usual folders. */
   programFolders?: readonly string[]
@@ -52,7 +54,10 @@ export class SandboxedWorkers implements Workers {
 
   constructor(options: WorkersOptions) {
     this.#options = options
-    this.#slots = { project: new Slots(options.slots), installer: new Slots(options.slots) }
+    this.#slots = {
+      project: new Slots(options.slots),
+      installer: new Slots(options.installerSlots ?? options.slots),
+    }
   }
 
   async status(): Promise<SandboxStatus> {

@@ -139,7 +139,7 @@ it('takes no output from outside of the project, and no dotfiles from inside', a
   })
   expect(refused).toMatchObject({ state: 'error', diagnostics: [{ code: 'OUTPUT_MISSING' }] })
   under.pipeline.putProject('outside', { outputDir: '.' })
-  await expect.poll(() => under.pipeline.status('outside').state).toBe('ready')
+  await expect.poll(() => under.pipeline.status('outside').state, { timeout: 20_000 }).toBe('ready')
   const artifact = await under.artifacts.open(
     'outside',
     under.pipeline.status('outside').published?.buildId ?? '',
