@@ -44,6 +44,7 @@ describe('metrics', () => {
     const answer = await call(server, 'GET', '/metrics')
     expect(answer.headers['content-type']).toContain('text/plain')
     expect(answer.body).toContain('previewd_projects 1')
+    expect(answer.body).toContain('previewd_sessions{state="live"} 0')
     expect(answer.body).toMatch(
       /request_duration_seconds_count\{.*route="\/v1\/projects\/:id\/status",status="404".*\} 1/,
     )
