@@ -69,7 +69,7 @@ async function withTab(
   await using after = new AsyncDisposableStack()
   const page = await browser.newPage()
   after.defer(() => page.close())
-  return timed(() =>
+  return await timed(() =>
     work(async (url, text) => {
       await page.goto(url, { waitUntil: 'commit' })
       await page.getByText(text).first().waitFor()

@@ -48,4 +48,7 @@ async function main(): Promise<void> {
   console.log(`\nWritten to ${file}`)
 }
 
+// Ends what was started too: their handlers listen to the exit.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
+
 await main()

@@ -60,9 +60,11 @@ async function serve(app: string, env: NodeJS.ProcessEnv): Promise<AsyncDisposab
   const child = spawn('vite', ['--host', '127.0.0.1', '--port', String(port), '--strictPort'], {
     cwd: app,
     env,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const orphaned = () => child.kill()
+  process.once('exit', orphaned)
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject)
     child.once('close', () => reject(new Error('vite ended before it listened')))
@@ -71,6 +73,7 @@ async function serve(app: string, env: NodeJS.ProcessEnv): Promise<AsyncDisposab
   return {
     url: `http://127.0.0.1:${port}/`,
     [Symbol.asyncDispose]: () => {
+      process.off('exit', orphaned)
       child.kill()
       return ended
     },

@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace'
 import { Command } from 'commander'
+import { toStorageError } from '../model/storage-error.ts'
 import type { CommandLine } from './command-line.ts'
 import { CommandFailure, EXIT } from './failure.ts'
 import { printLine } from './terminal.ts'
@@ -57,5 +58,7 @@ function explain(error: unknown): string {
     return `The port is taken: stop what listens there, or choose another with --port. (${message})`
   if (code === 'EACCES')
     return `Not permitted: run as root, or choose a folder of yours with --data. (${message})`
+  if (toStorageError(error).code === 'STORAGE_FULL')
+    return `The disk is full: make room where PREVIEWD_DATA is, and start again. (${message})`
   return message
 }

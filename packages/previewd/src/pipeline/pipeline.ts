@@ -97,6 +97,7 @@ export class BuildPipeline implements Pipeline {
     const startedMs = performance.now()
     const applied = await this.#parts.files.apply(id, batch)
     const project = this.#parts.projects.get(id)
+    if (applied.changed.length === 0 && !project) this.putProject(id, {})
     if (applied.changed.length === 0 || !project) return applied
     const syncMs = Math.round(performance.now() - startedMs)
     const data = {

@@ -121,6 +121,10 @@ function listing(root: string, folder: string): Listed[] {
     if (Buffer.byteLength(path) > MAX_PATH_BYTES) {
       throw new CollectError('special_file', `A path of the output is longer than ${MAX_PATH_BYTES} bytes.`)
     }
+    // Node shows such a name with this character, and the file cannot be opened by what it shows.
+    if (entry.name.includes('\ufffd')) {
+      throw new CollectError('special_file', `${path} has a name that is not UTF-8.`)
+    }
     return { kind: kindOf(entry, path), path }
   })
 }

@@ -66,6 +66,14 @@ test('serve explains a port that is taken', async () => {
   expect(code).toBe(1)
 })
 
+test('serve explains a disk that is full', async () => {
+  const full = Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 })
+  const startDaemon = () => Promise.reject(full)
+  const { code, err } = await commandLineForTests(undefined, { startDaemon }).run('serve')
+  expect(code).toBe(1)
+  expect(err).toContain('The disk is full')
+})
+
 test('serve hands its options on as settings', async () => {
   const given: Record<string, string>[] = []
   const startDaemon = (overrides: Record<string, string>) => {

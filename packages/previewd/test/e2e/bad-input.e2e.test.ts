@@ -141,6 +141,14 @@ const CASES: Case[] = [
     expected: { severity: 'error' },
   },
   {
+    title: 'a configuration that writes 10 GB',
+    id: 'config-fills',
+    files: configThatRuns(`
+      import { appendFileSync } from 'node:fs'
+      for (let count = 0; count < 1280; count++) appendFileSync('/app/large.bin', Buffer.alloc(8 * 1024 * 1024, 1))`),
+    expected: { severity: 'error' },
+  },
+  {
     title: 'an output that is larger than allowed',
     id: 'output-large',
     files: {
@@ -157,7 +165,7 @@ describe('a change that cannot be built leaves the last good build where it is, 
   test.for(CASES)('$title', async ({ id, files = {}, deleted = [], state = 'failed', expected }) => {
     const { answer, errors } = await spoil(id, files, deleted)
     expect(answer.status.state).toBe('error')
-    if (id !== 'config-forks' && id !== 'config-eats') expect(answer.status.build?.state).toBe(state)
+    if (!/forks|eats|fills/.test(id)) expect(answer.status.build?.state).toBe(state)
     expect(errors[0]).toMatchObject(expected)
     expect(errors[0]?.code).toMatch(/^[A-Z][A-Z_]+$/)
     expect(errors[0]?.revision).toBe(answer.revision)

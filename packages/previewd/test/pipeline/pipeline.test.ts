@@ -107,6 +107,12 @@ describe('a push', () => {
     expect(builds('same')).toHaveLength(1)
   })
 
+  it('of no files creates the project, and nothing else', async () => {
+    const applied = await under.pipeline.applyChanges('bare', { files: [], deleted: [] })
+    expect(applied).toMatchObject({ revision: 0, changed: [] })
+    expect(under.pipeline.status('bare')).toMatchObject({ state: 'empty', revision: 0, build: null })
+  })
+
   it('tells of its revision, of each state of its build, and of the status', async () => {
     const events: ProjectEvent[] = []
     const end = under.events.listen((event) => event.project === 'told' && events.push(event))

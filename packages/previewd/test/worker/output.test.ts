@@ -43,6 +43,10 @@ describe('an output', () => {
 
   it.each([
     ['a FIFO', 'mkfifo out/special'],
+    [
+      'a name that is not UTF-8',
+      `node -e "require('fs').writeFileSync(Buffer.concat([Buffer.from('out/'), Buffer.from([255])]), '')"`,
+    ],
     ['a socket', `node -e "require('net').createServer().listen('out/special', () => process.exit())"`],
   ])('with %s is refused at once, and the worker lives on', async (_, command) => {
     await using worker = await sandbox.start()
