@@ -13,7 +13,11 @@
   // The app may replace these; the ones of the browser are needed.
   const { WebSocket, setTimeout, clearTimeout, requestAnimationFrame } = window
   const MAX_ERRORS = 1000
-  const REPORT_SPACING_MS = 200
+  /** Between reports of revisions, and of errors; the server closes the socket of a page that says more. */
+  const REPORT_SPACING_MS = 60
+  const ERROR_SPACING_MS = 250
+  /** React applies an update this long after Vite did (16 ms), all at once. */
+  const REFRESH_MS = 20
   const TYPING_MS = 2000
   const RELOADS = 'previewd:reloads'
   const SCROLL = 'previewd:scroll'
@@ -38,7 +42,7 @@
 
   const countError = () => {
     errors = Math.min(errors + 1, MAX_ERRORS)
-    if (hasPainted) report()
+    if (hasPainted) report(ERROR_SPACING_MS)
   }
   window.addEventListener('error', (event) => {
     // A browser's notice, not an error of the app.
@@ -77,7 +81,8 @@
     updated() {
       isUpdating = false
       stopListening()
-      if (reachedWhileUpdating !== undefined) reach(reachedWhileUpdating)
+      if (reachedWhileUpdating !== undefined) reachSoon(reachedWhileUpdating)
+      reachedWhileUpdating = undefined
     },
     failed() {
       isUpdating = false
@@ -95,9 +100,9 @@
     },
     reached(next) {
       if (!Number.isSafeInteger(next)) return
-      if (isReloading) heard = Math.max(heard, next)
-      else if (isUpdating) reachedWhileUpdating = next
-      else reach(next)
+      heard = Math.max(heard, next)
+      if (isUpdating) reachedWhileUpdating = next
+      else if (!isReloading) reachSoon(next)
     },
   }
   Object.defineProperty(window, '__previewd', { value: Object.freeze(client) })
@@ -121,8 +126,12 @@
     return import(src.replace(/@vite\/client.*/, '@previewd/hot'))
   }
 
+  function reachSoon(next) {
+    if (document.visibilityState === 'hidden') reach(next)
+    else setTimeout(reach, REFRESH_MS, next)
+  }
+
   function reach(next) {
-    reachedWhileUpdating = undefined
     revision = Math.max(revision, next)
     heard = Math.max(heard, revision)
     afterPaint(() => {
@@ -175,9 +184,10 @@
   }
 
   /** The newest state, and not more often than the server would take. */
-  function report() {
-    if (reportTimer !== undefined) return
-    const waitMs = Math.max(0, lastReportAt + REPORT_SPACING_MS - Date.now())
+  function report(spacingMs = REPORT_SPACING_MS) {
+    if (reportTimer !== undefined && spacingMs > REPORT_SPACING_MS) return
+    clearTimeout(reportTimer)
+    const waitMs = Math.max(0, lastReportAt + spacingMs - Date.now())
     reportTimer = setTimeout(() => {
       reportTimer = undefined
       lastReportAt = Date.now()
