@@ -1,6 +1,7 @@
 import { startBridge } from './entry-bridge.ts'
 import { EntryChannel } from './entry-channel.ts'
 import { Collector } from './entry-collect.ts'
+import { closeForeignDescriptors } from './entry-descriptors.ts'
 import { Programs } from './entry-programs.ts'
 import { PutReceiver } from './entry-put.ts'
 import { DevServerRunner } from './entry-serve.ts'
@@ -8,6 +9,7 @@ import { TaskRunner } from './entry-task.ts'
 import { type ChildSettings, type HostMessage, PROTOCOL_VERSION } from './protocol.ts'
 
 /** The child half of a worker: the first program in the sandbox, which does what the host says over the channel. */
+closeForeignDescriptors()
 const channel = new EntryChannel()
 const input = new PutReceiver()
 const collector = new Collector(channel)
