@@ -46,7 +46,7 @@ type LiveOptions = Pick<GatewayOptions, 'projects' | 'sessions' | 'events'> & {
   now: () => number
 }
 
-/** The sockets of editors' pages: what they report goes to the viewers, what becomes of the session goes to them. */
+/** The sockets of editors' pages: what they report goes to the viewers, what becomes of the session and the build goes to them. */
 export class LiveSockets {
   readonly #options: LiveOptions
   readonly #server = new WebSocketServer({
@@ -127,7 +127,8 @@ export class LiveSockets {
 
   #tell(project: string, page: Page): void {
     const { state, revision } = this.#options.sessions?.view(project) ?? { state: 'off' }
-    const update = JSON.stringify({ type: 'session', state, revision })
+    const published = this.#options.projects.get(project)?.published?.revision
+    const update = JSON.stringify({ type: 'session', state, revision, published })
     if (update === page.sent) return
     page.sent = update
     if (page.socket.bufferedAmount > MAX_BUFFERED_BYTES) page.socket.terminate()

@@ -232,6 +232,20 @@ describe('a page of the published build', () => {
     await page.waitForFunction('Math.abs(scrollY - 4321) < 2')
   })
 
+  test('becomes the next one when that is published, where no session starts', async () => {
+    await using session = await startPublished()
+    const page = await openApp(session, '/route')
+    await session.painted(1)
+    const next = { 'index.html': published.replace('published', 'next build'), 'main.js': '' }
+    await session.preview.addBuild(PROJECT, 'build0000002', next)
+    session.state = 'off'
+    session.preview.addProject(PROJECT).revision = 2
+    session.preview.publish(PROJECT, 'build0000002')
+    await page.getByText('next build').waitFor()
+    await session.painted(2)
+    expect(page.url()).toBe(`${session.origin}/route`)
+  })
+
   test('waits with that while somebody types', async () => {
     await using session = await startPublished()
     const page = await openApp(session)

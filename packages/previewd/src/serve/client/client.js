@@ -215,8 +215,11 @@
   }
 
   function hear(message) {
-    if (message.type !== 'session' || message.state !== 'live') return
-    if (mode === 'build') return changeOver()
+    if (message.type !== 'session') return
+    const { state, published } = message
+    // A session that starts is worth waiting for: the page would be reloaded twice.
+    if (mode === 'build' && (state === 'live' || (state !== 'starting' && published > revision))) changeOver()
+    if (mode === 'build' || state !== 'live') return
     clearTimeout(behindTimer)
     heard = Math.max(heard, message.revision)
     if (!(message.revision > revision)) return
@@ -268,18 +271,19 @@
     return focused?.isContentEditable === true || /^(?:input|textarea|select)$/i.test(focused?.tagName ?? '')
   }
 
-  /** Milliseconds; a page that was reloaded again and again is left alone for a while. */
+  /** Milliseconds; a page that was reloaded again and again, and is what it was, is left alone for a while. */
   function waitForReloads() {
     const recent = recentReloads()
     if (recent === undefined) return performance.now() < 5000 ? 5000 : 0
     return recent.length < MAX_RELOADS ? 0 : RELOAD_WINDOW_MS
   }
 
-  /** Times of the last reloads; undefined where the page has no storage. */
+  /** The last reloads of a page that showed the same; undefined where the page has no storage. */
   function recentReloads() {
     try {
-      const times = JSON.parse(sessionStorage.getItem(RELOADS) ?? '[]')
-      return times.filter((time) => Date.now() - time < RELOAD_WINDOW_MS).slice(-MAX_RELOADS)
+      const reloads = JSON.parse(sessionStorage.getItem(RELOADS) ?? '[]')
+      const isRecent = ({ at, from }) => from === `${mode} ${shown}` && Date.now() - at < RELOAD_WINDOW_MS
+      return reloads.filter(isRecent).slice(-MAX_RELOADS)
     } catch {
       return undefined
     }
@@ -289,7 +293,10 @@
     isLeaving = true
     const recent = recentReloads()
     if (recent !== undefined) {
-      sessionStorage.setItem(RELOADS, JSON.stringify([...recent, Date.now()]))
+      sessionStorage.setItem(
+        RELOADS,
+        JSON.stringify([...recent, { at: Date.now(), from: `${mode} ${shown}` }]),
+      )
       sessionStorage.setItem(SCROLL, JSON.stringify({ url: location.href, x: scrollX, y: scrollY }))
     }
     location.reload()
