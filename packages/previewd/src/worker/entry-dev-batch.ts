@@ -111,13 +111,14 @@ export class HotBatches {
 
   /** On the server side only what pages have no part in: the rest would be said twice. */
   #transforms(file: string): Promise<unknown>[] {
-    const users = this.#isOnServerOnly(file) ? this.#serverSides() : [this.#clientSide()]
-    return users.flatMap((user) =>
-      [...(user.moduleGraph.getModulesByFile(file) ?? [])]
-        .map(({ url }) => url)
-        // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
-        .filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
-        .map((url) => user.transformRequest(url)),
+    if (!this.#isOnServerOnly(file)) return transforms(this.#clientSide(), file)
+    return this.#serverSides().flatMap((side) =>
+      transforms(side, file).map(async (transformed) => {
+        await transformed
+        // A module that is transformed already is one that Vite's runner takes to be unchanged.
+        for (const module of side.moduleGraph.getModulesByFile(file) ?? [])
+          side.moduleGraph.invalidateModule(module)
+      }),
     )
   }
 
@@ -150,6 +151,16 @@ export class HotBatches {
     this.#holdsReload = false
     this.#broken.clear()
   }
+}
+
+function transforms(side: DevEnvironment, file: string): Promise<unknown>[] {
+  return (
+    [...(side.moduleGraph.getModulesByFile(file) ?? [])]
+      .map(({ url }) => url)
+      // Vite gives files that are only watched, such as a Tailwind configuration, a made-up address.
+      .filter((url) => !url.startsWith('/@fs/') || url.includes('?'))
+      .map((url) => side.transformRequest(url))
+  )
 }
 
 /**

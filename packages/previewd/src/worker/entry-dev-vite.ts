@@ -20,6 +20,7 @@ export interface DevEnvironment {
 
 interface ModuleGraph {
   getModulesByFile(file: string): Set<{ url: string }> | undefined
+  invalidateModule(module: { url: string }): void
 }
 
 export interface ResolvedDevConfig {
