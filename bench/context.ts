@@ -8,6 +8,7 @@ import { startDaemonChild } from '../packages/previewd/test/e2e/daemon-child.ts'
 import type { Files } from '../packages/previewd/test/e2e/project-files.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
 import { settled } from './process-tree.ts'
+import { SESSION_SETTINGS } from './session-settings.ts'
 import { type Subject, subjects } from './subject.ts'
 
 /** What every benchmark uses: one daemon in a process of its own, one browser, one folder of plain projects. */
@@ -30,7 +31,7 @@ export async function makeContext(runs: number, say: (line: string) => void): Pr
   say('starting the server and the browser')
   // No limit on requests: the load test comes from one address.
   const daemon = opened.use(
-    await startDaemonChild(join(folder, 'data'), { PREVIEWD_RATE_LIMIT: '1000000000' }),
+    await startDaemonChild(join(folder, 'data'), { PREVIEWD_RATE_LIMIT: '1000000000', ...SESSION_SETTINGS }),
   )
   const browser = await launchBrowser()
   opened.defer(() => browser.close())

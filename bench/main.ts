@@ -7,12 +7,14 @@ import { programsOfKnownEnvironment } from './known-environment.bench.ts'
 import { describeMachine, toTable, writeResult } from './report.ts'
 import { requestsBench } from './requests.bench.ts'
 import type { Row } from './row.ts'
+import { sessionBench } from './session.bench.ts'
 
 const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   build: buildBench,
   'first-preview': firstPreviewBench,
   requests: requestsBench,
   apply: applyBench,
+  session: sessionBench,
 }
 
 const USAGE = `npm run bench -- [--runs N] [--only NAME,NAME]

@@ -9,6 +9,8 @@ export interface Subject {
   edited: string
   /** Text that is on the page once it has rendered. */
   text: RegExp
+  /** A component, and words of it that a live edit replaces; they are not those of `text`. */
+  component: { file: string; words: string }
 }
 
 export function subjects(): Subject[] {
@@ -19,6 +21,7 @@ export function subjects(): Subject[] {
       files: templateFiles('react-ts'),
       edited: 'src/main.tsx',
       text: /get started/i,
+      component: { file: 'src/App.tsx', words: 'Count is' },
     },
     {
       name: 'ai-builder',
@@ -26,6 +29,7 @@ export function subjects(): Subject[] {
       files: fixtureFiles('ai-builder'),
       edited: 'src/main.tsx',
       text: /Calm sea today/,
+      component: { file: 'src/components/overview/Welcome.tsx', words: 'The boat leaves at six.' },
     },
   ]
 }
@@ -35,4 +39,12 @@ export function edit(subject: Subject, run: string): Files {
   const content = subject.files[subject.edited]
   if (typeof content !== 'string') throw new Error(`${subject.edited} is not text`)
   return { [subject.edited]: `${content}\nconsole.debug(${JSON.stringify(run)})\n` }
+}
+
+/** The component with other words. */
+export function editText({ files, component }: Subject, words: string): Files {
+  const content = files[component.file]
+  if (typeof content !== 'string') throw new Error(`${component.file} is not text`)
+  if (!content.includes(component.words)) throw new Error(`${component.file} has no "${component.words}"`)
+  return { [component.file]: content.replace(component.words, words) }
 }

@@ -1,0 +1,4 @@
+/** The build that follows edits would run beside the next sample: as late as the server allows. */
+const QUIET_MS = 10 * 60 * 1000
+
+export const SESSION_SETTINGS = { PREVIEWD_BUILD_QUIET_MS: String(QUIET_MS) }

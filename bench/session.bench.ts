@@ -1,0 +1,119 @@
+import type { Page } from 'playwright-core'
+import type { Client } from '../packages/previewd/test/e2e/client.ts'
+import type { Context } from './context.ts'
+import type { PlainProject } from './plain-project.ts'
+import { byTurns, type Row, timed, toRow } from './row.ts'
+import { editText, type Subject } from './subject.ts'
+
+const START_TIMEOUT_MS = 60_000
+
+/**
+ * A live session beside plain `vite`: an edit until the open page shows it (the first byte of the POST, or the write
+ * of the file), and a dev server that does not run until its page is rendered.
+ */
+export async function sessionBench(context: Context): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const { subject, plain } of context.projects) {
+    rows.push(await editRow(context, subject, plain), await wakeRow(context, subject, plain))
+  }
+  return rows
+}
+
+async function editRow(context: Context, subject: Subject, plain: PlainProject): Promise<Row> {
+  const { runs, rest, client, browser } = context
+  const project = `warm-${subject.name}`
+  await using opened = new AsyncDisposableStack()
+  const server = opened.use(await plain.serve())
+  await startSession(client, project)
+  opened.defer(() => stopSession(client, project))
+  const plainPage = await browser.newPage()
+  const page = await browser.newPage()
+  opened.defer(() => Promise.all([plainPage.close(), page.close()]).then(() => undefined))
+  await show(plainPage, server.url, subject.text)
+  await show(page, client.previewUrl(project), subject.text)
+
+  const samples = await byTurns(runs, {
+    rest,
+    plain: (run) =>
+      untilSeen(plainPage, `plain edit ${run}`, async (text) => plain.write(editText(subject, text))),
+    previewd: (run) =>
+      untilSeen(page, `live edit ${run}`, async (text) => {
+        const { code } = await client.push(project, editText(subject, text), { wait: 'applied' })
+        if (code !== 200) throw new Error(`the edit was answered with ${code}`)
+      }),
+  })
+  plain.write(subject.files)
+  await client.push(project, subject.files, { wait: 'applied' })
+  return toRow({
+    name: `edit to DOM, warm, ${subject.title}`,
+    unit: 'ms',
+    beside: 'the write of the file, vite, the same page',
+    samples,
+    goal: { ratio: 1, means: 'at most' },
+  })
+}
+
+async function wakeRow(context: Context, subject: Subject, plain: PlainProject): Promise<Row> {
+  const { runs, rest, client, browser } = context
+  const project = `warm-${subject.name}`
+  const samples = await byTurns(runs, {
+    rest,
+    plain: async () => {
+      await using opened = new AsyncDisposableStack()
+      const page = await browser.newPage()
+      opened.defer(() => page.close())
+      return await timed(async () => {
+        const server = opened.use(await plain.serve())
+        await show(page, server.url, subject.text)
+      })
+    },
+    previewd: async () => {
+      const page = await browser.newPage()
+      try {
+        return await timed(async () => {
+          await startSession(client, project)
+          await show(page, client.previewUrl(project), subject.text)
+        })
+      } finally {
+        await page.close()
+        await stopSession(client, project)
+      }
+    },
+  })
+  return toRow({
+    name: `wake to rendered, no warm worker, ${subject.title}`,
+    unit: 'ms',
+    beside: 'vite, the same page, dependencies bundled before',
+    samples,
+    goal: { ratio: 0.25, means: 'at most' },
+    notes: ['the published build is on the screen meanwhile'],
+  })
+}
+
+/** Milliseconds from the start of the change until the page shows the text. */
+async function untilSeen(page: Page, text: string, change: (text: string) => Promise<void>): Promise<number> {
+  const isSeen = `document.body.innerText.includes(${JSON.stringify(text)})`
+  const seen = page.waitForFunction(isSeen, undefined, { polling: 'raf' })
+  return await timed(() => Promise.all([change(text), seen]))
+}
+
+async function show(page: Page, url: string, text: RegExp): Promise<void> {
+  await page.goto(url, { waitUntil: 'commit' })
+  await page.getByText(text).first().waitFor()
+}
+
+async function startSession(client: Client, project: string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < deadline) {
+    const answer = await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'PUT' })
+    const { state, reason } = (await answer.json()) as { state: string; reason?: string }
+    if (state === 'live') return
+    if (state === 'error' || state === 'off') throw new Error(`the session did not start: ${reason}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error('the session did not start in time')
+}
+
+async function stopSession(client: Client, project: string): Promise<void> {
+  await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'DELETE' })
+}
