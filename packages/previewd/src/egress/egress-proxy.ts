@@ -52,10 +52,10 @@ export function createEgress(options: EgressOptions): Egress {
   const privateNetworks = toBlockList(options.privateNetworks)
   const ports = new Set([80, 443, ...(options.ports ?? [])])
   return {
-    async open(_project, asked) {
+    async open(asked, onRefusal) {
       const policy = STRICTNESS[asked] < STRICTNESS[options.maximum] ? asked : options.maximum
       const rules = { policy, allowedHosts: options.allowedHosts, privateNetworks, ports }
-      const gate = new Gate(rules, options.transferBytes ?? DEFAULT_TRANSFER_BYTES)
+      const gate = new Gate(rules, options.transferBytes ?? DEFAULT_TRANSFER_BYTES, onRefusal)
       await mkdir(options.socketDir, { recursive: true, mode: 0o711 })
       await gate.listen(join(options.socketDir, `egress-${randomUUID().slice(0, 8)}.sock`))
       return gate
@@ -67,12 +67,14 @@ class Gate implements EgressGate {
   socket = ''
   readonly #rules: DestinationRules
   readonly #server: Server
-  readonly #refusals: EgressRefusal[] = []
+  readonly #onRefusal: (refusal: EgressRefusal) => void
+  #refusals = 0
   readonly #tunnels = new Set<Duplex>()
   #missingBytes: number
 
-  constructor(rules: DestinationRules, transferBytes: number) {
+  constructor(rules: DestinationRules, transferBytes: number, onRefusal: (refusal: EgressRefusal) => void) {
     this.#rules = rules
+    this.#onRefusal = onRefusal
     this.#missingBytes = transferBytes
     this.#server = createServer((incoming, answer) => void this.#forward(incoming, answer))
     this.#server.maxConnections = MAX_CONNECTIONS
@@ -86,10 +88,6 @@ class Gate implements EgressGate {
     this.#server.listen(socket)
     await once(this.#server, 'listening')
     await chmod(socket, 0o666)
-  }
-
-  refusals(): readonly EgressRefusal[] {
-    return this.#refusals
   }
 
   async close(): Promise<void> {
@@ -159,7 +157,7 @@ class Gate implements EgressGate {
     try {
       address = await chooseAddress(host, port, this.#rules)
     } catch (error) {
-      this.#remember(host, port, (error as Error).message)
+      this.#refuse(host, port, (error as Error).message)
       throw error
     }
     const socket = connect({ host: address, port, timeout: CONNECT_TIMEOUT_MS })
@@ -176,9 +174,8 @@ class Gate implements EgressGate {
     if (this.#missingBytes < 0) stream.destroy()
   }
 
-  #remember(host: string, port: number, reason: string): void {
-    this.#refusals.push({ at: new Date().toISOString(), host: host.slice(0, 255), port, reason })
-    if (this.#refusals.length > MAX_REFUSALS) this.#refusals.shift()
+  #refuse(host: string, port: number, reason: string): void {
+    if (this.#refusals++ < MAX_REFUSALS) this.#onRefusal({ host: host.slice(0, 255), port, reason })
   }
 
   #explain(error: unknown): { status: 403 | 502; reason: string } {

@@ -151,24 +151,25 @@ async function launch(
   signal: AbortSignal,
 ): Promise<DevWorker> {
   const { task, environment, egress } = spec
-  const gate =
-    egress === 'none'
-      ? undefined
-      : resources.adopt(await parts.egress.open(snapshot.project, egress), (opened) => opened.close())
+  // Also where nothing may be reached: what is refused at once, with a line in the log, is told apart from a failure.
+  const opened = await parts.egress.open(egress, ({ host, port, reason }) =>
+    parts.onLog(snapshot.project, { stream: 'stderr', text: `previewd refused ${host}:${port}: ${reason}` }),
+  )
+  const gate = resources.adopt(opened, () => opened.close())
   const worker = resources.use(
     await parts.workers.start({
       limits: workerLimits(parts, snapshot),
       binds: environment?.binds ?? [],
       role: 'project',
       listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),
-      ...(gate && { bridge: { socket: gate.socket, port: EGRESS_PORT } }),
+      bridge: { socket: gate.socket, port: EGRESS_PORT },
       signal,
     }),
   )
   await worker.put(sourceEntries(snapshot))
   if (environment && environment.entries.length > 0) await worker.put(environment.entries)
   let lastLine = ''
-  const served = gate ? { ...task, env: { ...task.env, ...PROXY_ENV } } : task
+  const served = { ...task, env: { ...task.env, ...PROXY_ENV } }
   const server = await worker.serve(served, snapshot.revision, (line) => {
     if (line.stream === 'stderr' && line.text.trim() !== '') lastLine = line.text
     parts.onLog(snapshot.project, line)

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createEgress, type EgressOptions } from '../../src/egress/egress-proxy.ts'
-import type { EgressGate, EgressPolicy } from '../../src/model/egress.ts'
+import type { EgressGate, EgressPolicy, EgressRefusal } from '../../src/model/egress.ts'
 
 /** Stands for a host on the internet, which cannot be reached from everywhere that the tests run. */
 let host: Server
@@ -34,7 +34,7 @@ afterAll(async () => {
 async function openGate(
   policy: EgressPolicy,
   options: Partial<EgressOptions> = {},
-): Promise<EgressGate & AsyncDisposable> {
+): Promise<EgressGate & AsyncDisposable & { refusals: EgressRefusal[] }> {
   const egress = createEgress({
     socketDir,
     maximum: 'public',
@@ -43,8 +43,9 @@ async function openGate(
     ports: [port],
     ...options,
   })
-  const gate = await egress.open('demo', policy)
-  return Object.assign(gate, { [Symbol.asyncDispose]: () => gate.close() })
+  const refusals: EgressRefusal[] = []
+  const gate = await egress.open(policy, (refusal) => refusals.push(refusal))
+  return Object.assign(gate, { refusals, [Symbol.asyncDispose]: () => gate.close() })
 }
 
 /** Status and body of a plain request, or of a GET through a tunnel. */
@@ -101,7 +102,7 @@ describe('the egress proxy', () => {
     const tunnel = await connectThrough(gate, `${new URL(url).hostname}:443`)
     expect(tunnel.status).toBe(403)
     tunnel.socket.destroy()
-    expect(gate.refusals()).toHaveLength(2)
+    expect(gate.refusals).toHaveLength(2)
   })
 
   it('leaves redirects to the client, whose next request is judged anew', async () => {

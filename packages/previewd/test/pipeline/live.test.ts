@@ -60,6 +60,16 @@ async function live(id: string, files: Record<string, string> = {}): Promise<voi
   expect(under.pipeline.status(id).session).toMatchObject({ state: 'live', revision: 1 })
 }
 
+/** What the session of a project says from now on. */
+function sessionLines(id: string): { lines: string[]; stop: () => void } {
+  const lines: string[] = []
+  const stop = under.events.listen(({ type, project, data }) => {
+    const { session, lines: said = [] } = data as { session?: true; lines?: { text: string }[] }
+    if (type === 'log' && project === id && session) lines.push(...said.map(({ text }) => text))
+  })
+  return { lines, stop }
+}
+
 async function get(id: string, path: string): Promise<string> {
   const { socket = '' } = under.sessions.address(id) ?? {}
   const [answer] = await once(request({ socketPath: socket, path }).end(), 'response')
@@ -159,11 +169,7 @@ describe('a session', () => {
         answer.end() }) } }] }`
     under.pipeline.putProject('talks', { env: { VITE_SECRET: 'long-enough-to-hide' } })
     await live('talks', { 'vite.config.js': config })
-    const lines: string[] = []
-    const stop = under.events.listen(({ type, project, data }) => {
-      const { session, lines: said = [] } = data as { session?: true; lines?: { text: string }[] }
-      if (type === 'log' && project === 'talks' && session) lines.push(...said.map(({ text }) => text))
-    })
+    const { lines, stop } = sessionLines('talks')
     await get('talks', '/say')
     await expect.poll(() => lines, { timeout: WAIT_MS }).toContain('heard [redacted]')
     stop()
@@ -177,14 +183,18 @@ describe('a session', () => {
     await expect(under.pipeline.startSession('deleted')).rejects.toMatchObject({ code: 'PROJECT_NOT_FOUND' })
   })
 
-  it('follows settings, and reaches other hosts once its project asks for that', async () => {
+  it('follows settings: other hosts are refused, which its log says, until its project asks for them', async () => {
     const config = `export default { plugins: [{ name: 'out', configureServer(server) {
       server.middlewares.use('/out', async (_request, answer) => {
         try { answer.end(await (await fetch('http://127.0.0.2:${port}/')).text()) }
         catch (error) { answer.end('refused: ' + error.cause) }
       }) } }] }`
     await live('reaches', { 'vite.config.js': config })
+    const { lines, stop } = sessionLines('reaches')
     expect(await get('reaches', '/out')).toContain('refused')
+    const refused = `previewd refused 127.0.0.2:${port}: Requests to other hosts are off for this project.`
+    await expect.poll(() => lines, { timeout: WAIT_MS }).toContain(refused)
+    stop()
     const before = under.sessions.address('reaches')?.socket
     under.pipeline.putProject('reaches', { egress: 'public', env: { VITE_NAME: 'given' } })
     await expect.poll(() => under.sessions.address('reaches')?.socket, { timeout: WAIT_MS }).not.toBe(before)
