@@ -12,8 +12,10 @@ const run = promisify(execFile)
 /** A project in a folder, worked on with pnpm and the project's own tools, as from a shell. */
 export interface PlainProject {
   write(files: Files): void
-  /** The project's build script as a shell runs it, without the time that `npm run` adds. */
-  build(): Promise<void>
+  /** The project's build script. */
+  script: string
+  /** Runs a command as a shell does, without the time that `npm run` adds. */
+  shell(command: string): Promise<void>
   /** `pnpm install --offline --frozen-lockfile` into a folder without node_modules. */
   install(): Promise<void>
   /** The dev server, once it says that it listens. */
@@ -41,7 +43,8 @@ export async function makePlainProject(folder: string, subject: Subject): Promis
   const script = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8')).scripts.build as string
   return {
     write,
-    build: async () => void (await run('sh', ['-c', script], { cwd: app, env })),
+    script,
+    shell: async (command) => void (await run('sh', ['-c', command], { cwd: app, env })),
     install: async () => void (await pnpm('install', '--offline', '--frozen-lockfile')),
     serve: () => serve(app, env),
     removeModules: () => rmSync(join(app, 'node_modules'), { recursive: true, force: true }),

@@ -39,13 +39,14 @@ export function describeMachine(): Machine {
 export function toTable(rows: readonly Row[]): string {
   const lines = rows.map((row) => [
     row.name,
+    row.beside,
     `${number(row.previewd)} ${row.unit}`,
     `${number(row.plain)} ${row.unit}`,
     `${row.ratio.toFixed(2)} x`,
     row.goal === undefined ? '-' : `${row.goal.means} ${row.goal.ratio} x`,
     row.met === undefined ? '-' : row.met ? 'met' : 'MISSED',
   ])
-  const table = [['what', 'previewd', 'plain', 'ratio', 'goal', ''], ...lines]
+  const table = [['what', 'beside', 'previewd', 'plain', 'ratio', 'goal', ''], ...lines]
   const widths =
     table[0]?.map((_, column) => Math.max(...table.map((line) => line[column]?.length ?? 0))) ?? []
   const text = table.map((line) =>
@@ -54,7 +55,9 @@ export function toTable(rows: readonly Row[]): string {
       .join('  ')
       .trimEnd(),
   )
-  const notes = rows.map((row) => `${row.name}: beside ${[row.beside, ...row.notes].join('; ')}`)
+  const notes = rows.flatMap((row) =>
+    row.notes.length > 0 ? `${row.name}, beside ${row.beside}: ${row.notes.join('; ')}` : [],
+  )
   return [...text, '', ...notes].join('\n')
 }
 
