@@ -75,6 +75,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 async function makeDataDirectory(dataDir: string, projects: string): Promise<void> {
   try {
     await mkdir(dataDir, { recursive: true, mode: 0o711 })
+    // Sources and builds of all projects: for no other user of the machine.
+    await mkdir(projects, { recursive: true, mode: 0o700 })
     await makeDirectoryDurable(projects)
   } catch (cause) {
     const { message, code } = cause as NodeJS.ErrnoException

@@ -1,4 +1,4 @@
-import { access, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { access, mkdir, readdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, test } from 'vitest'
@@ -31,6 +31,12 @@ describe('projects', () => {
     expect(again.projects.findByExternalId('x-1')?.id).toBe('demo')
     expect(again.projects.findByExternalId('x-2')).toBeUndefined()
     expect(again.projects.count()).toBe(1)
+  })
+
+  test('are below a folder that no other user of the machine can enter', async () => {
+    const dataDir = await makeDataDir()
+    await openTestStore(dataDir)
+    expect((await stat(join(dataDir, 'projects'))).mode & 0o777).toBe(0o700)
   })
 
   test('keep their settings when files come', async () => {
