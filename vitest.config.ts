@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { registryOfNpm } from './packages/previewd/src/lib/npm-registry.ts'
 
 /** Long runs that the everyday suite leaves out: `npm run test:faults`. */
 const faults = ['**/test/**/*.faults.test.ts']
@@ -12,6 +13,8 @@ export default defineConfig({
     fsModuleCache: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Asked once, not by each server that a test starts.
+    env: { PREVIEWD_REGISTRY: process.env.PREVIEWD_REGISTRY ?? registryOfNpm(process.env) ?? '' },
     projects: [
       {
         extends: true,

@@ -1,7 +1,7 @@
 import { ensureChromium } from './setup/chromium.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
-import { ensurePackages } from './setup/packages.mjs'
+import { ensurePackages, withRegistry } from './setup/packages.mjs'
 import { fail } from './setup/problem.mjs'
 import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
@@ -15,7 +15,8 @@ async function main(args) {
   const chromium = await ensureChromium()
   await ensureTools('nginx', 'wrk', 'strace')
   const prefix = await asRoot('The sandbox', 'The benchmark needs root: run "sudo npm run bench".')
-  const environment = { ...process.env, PREVIEWD_CHROMIUM: chromium }
+  const settings = { ...process.env, PREVIEWD_CHROMIUM: chromium }
+  const environment = prefix.length > 0 ? await withRegistry(settings) : settings
   const command = rootCommand(prefix, environment, [node, 'bench/main.ts', ...args])
   process.exitCode = await show(command[0], command.slice(1), { cwd: projectRoot, env: environment })
 }

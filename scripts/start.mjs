@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
-import { ensurePackages } from './setup/packages.mjs'
+import { ensurePackages, withRegistry } from './setup/packages.mjs'
 import { fail, SetupProblem } from './setup/problem.mjs'
 import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
@@ -32,7 +32,9 @@ async function main() {
   )
   if (prefix.length > 0)
     console.error('Running the server through sudo: it gives each sandbox a user of its own.')
-  const server = startServer(node, prefix)
+  const settings = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
+  const environment = prefix.length > 0 ? await withRegistry(settings) : settings
+  const server = startServer(node, prefix, environment)
   await step('Starting the server', () => untilAnswering(server))
   await refuseBrokenSandbox()
   await pushWelcome(node)
@@ -42,8 +44,7 @@ async function main() {
  * The server gets a process group of its own, so that a Ctrl-C reaches this script alone, which passes it on once: a
  * second one would end the server at once. sudo needs the terminal's group, and gets a Ctrl-C from there.
  */
-function startServer(node, prefix) {
-  const environment = { PREVIEWD_LOG_LEVEL: 'warn', ...process.env }
+function startServer(node, prefix, environment) {
   const command = rootCommand(prefix, environment, [node, MAIN, 'serve'])
   const server = spawn(command[0], command.slice(1), {
     cwd: projectRoot,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { ensureChromium } from './setup/chromium.mjs'
 import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
-import { ensurePackages } from './setup/packages.mjs'
+import { ensurePackages, withRegistry } from './setup/packages.mjs'
 import { fail } from './setup/problem.mjs'
 import { quickChecks } from './setup/quick-checks.mjs'
 import { asRoot, rootCommand } from './setup/root.mjs'
@@ -41,7 +41,8 @@ async function main(args) {
 /** Sandboxes, their uids and cgroups need root, so the tests run as root. */
 async function runVitest(node, chromium, args) {
   const prefix = await asRoot('The sandbox tests', 'The tests need root: run "sudo npm test".')
-  const environment = { ...process.env, PREVIEWD_CHROMIUM: chromium }
+  const settings = { ...process.env, PREVIEWD_CHROMIUM: chromium }
+  const environment = prefix.length > 0 ? await withRegistry(settings) : settings
   const folder = mkdtempSync(join(tmpdir(), 'previewd-test-'))
   const report = join(folder, 'report.json')
   const vitest = [

@@ -54,6 +54,19 @@ function readLock(file) {
   }
 }
 
+/**
+ * The environment with the registry that the user's npm is set to, for programs that run through sudo and may not find
+ * that npm. It stays as it is where npm does not say.
+ */
+export async function withRegistry(environment) {
+  if (environment.PREVIEWD_REGISTRY) return environment
+  const npm = npmOfTheSystem()
+  const { output } = await run(npm.file, ['config', 'get', 'registry'], { env: npm.env, cwd: '/' })
+  // npm may warn around it.
+  const registry = output.split('\n').find((line) => /^https?:\/\/\S+$/.test(line))
+  return registry ? { ...environment, PREVIEWD_REGISTRY: registry } : environment
+}
+
 /** `npm run` puts node_modules/.bin in front, whose `node` would be deleted under the npm that runs on it. */
 function npmOfTheSystem() {
   const folders = (process.env.PATH ?? '').split(delimiter)

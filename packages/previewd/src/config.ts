@@ -1,6 +1,7 @@
 import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { registryOfNpm } from './lib/npm-registry.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -34,7 +35,7 @@ const environmentSchema = z.object({
   PREVIEWD_ALLOWED_HOSTS: list,
   PREVIEWD_ALLOWED_ORIGINS: list,
   PREVIEWD_FRAME_ANCESTORS: list,
-  PREVIEWD_REGISTRY: z.url().default('https://registry.npmjs.org/'),
+  PREVIEWD_REGISTRY: z.url().optional(),
   PREVIEWD_REGISTRY_TOKEN: z.string().optional(),
   PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES: z.coerce
     .number()
@@ -132,7 +133,7 @@ export function resolveConfig(environment: NodeJS.ProcessEnv = process.env): Con
     const lines = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`)
     throw new Error(`The configuration is not valid.\n${lines.join('\n')}`)
   }
-  return toConfig(parsed.data)
+  return toConfig(parsed.data, () => findRegistry({ ...process.env, ...environment }))
 }
 
 /** The same with some variables given on the command line, which win over those of the environment. */
@@ -154,7 +155,15 @@ export function resolveClientConfig(environment: NodeJS.ProcessEnv = process.env
   return { url: PREVIEWD_URL ?? `http://127.0.0.1:${PREVIEWD_PORT}`, apiKey: PREVIEWD_API_KEY }
 }
 
-function toConfig(env: Environment): Config {
+function findRegistry(environment: NodeJS.ProcessEnv): string {
+  const registry = registryOfNpm(environment)
+  if (registry !== undefined) return registry
+  throw new Error(
+    'npm does not tell which registry this machine uses: set PREVIEWD_REGISTRY to the address of a package registry.',
+  )
+}
+
+function toConfig(env: Environment, defaultRegistry: () => string): Config {
   return {
     host: env.PREVIEWD_HOST,
     port: env.PREVIEWD_PORT,
@@ -169,7 +178,7 @@ function toConfig(env: Environment): Config {
     allowedOrigins: env.PREVIEWD_ALLOWED_ORIGINS,
     frameAncestors: env.PREVIEWD_FRAME_ANCESTORS,
     registry: {
-      url: env.PREVIEWD_REGISTRY,
+      url: env.PREVIEWD_REGISTRY ?? defaultRegistry(),
       token: env.PREVIEWD_REGISTRY_TOKEN,
       minimumReleaseAgeMinutes: env.PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES,
     },

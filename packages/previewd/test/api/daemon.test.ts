@@ -24,7 +24,12 @@ beforeEach(async () => {
   closed = undefined
   dataDir = await mkdtemp(join(tmpdir(), 'previewd-daemon-'))
   daemon = await startDaemon(
-    resolveConfig({ PREVIEWD_DATA: dataDir, PREVIEWD_PORT: '0', PREVIEWD_API_KEY: KEY }),
+    resolveConfig({
+      ...process.env,
+      PREVIEWD_DATA: dataDir,
+      PREVIEWD_PORT: '0',
+      PREVIEWD_API_KEY: KEY,
+    }),
     pino({ level: 'silent' }),
   )
 })

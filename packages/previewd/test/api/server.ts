@@ -27,13 +27,15 @@ export interface TestServer {
   close(): Promise<void>
 }
 
+const NO_REGISTRY = 'http://registry.invalid/'
+
 /** The API over the real store, bus and grants in a directory of its own. */
 export async function startServer(
   environment: NodeJS.ProcessEnv = {},
   overrides: Partial<ApiOptions> & { limits?: Partial<Config['limits']> } = {},
 ): Promise<TestServer> {
   const dataDir = await mkdtemp(join(tmpdir(), 'previewd-api-'))
-  const config = resolveConfig({ PREVIEWD_DATA: dataDir, ...environment })
+  const config = resolveConfig({ PREVIEWD_DATA: dataDir, PREVIEWD_REGISTRY: NO_REGISTRY, ...environment })
   Object.assign(config.limits, overrides.limits)
   const store = await openStore({ dataDir, limits: config.limits })
   const events = overrides.events ?? createEventBus()
