@@ -59,109 +59,17 @@ export async function startDaemon(config: Config, logger: Logger = createLogger(
 
 /** What is opened goes onto `parts` in order, to be closed in the opposite one. */
 async function compose(config: Config, logger: Logger, parts: AsyncDisposableStack): Promise<Daemon> {
-  const store = await openStore({ dataDir: config.dataDir, limits: config.limits, logger })
-  parts.defer(() => store.close())
-  const workers = createWorkers({
-    dataDir: config.dataDir,
-    minimumTier: config.sandbox,
-    slots: config.build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS,
-    installerSlots: config.build.concurrency + SPARE_SLOTS,
-    logger,
-  })
-  parts.defer(() => workers.close())
-  const environments = createEnvironments({
-    dataDir: config.dataDir,
-    workers,
-    registry: config.registry,
-    locks: store.locks,
-    installTimeoutMs: config.build.installTimeoutMs,
-    logger,
-  })
-  parts.defer(() => environments.close())
-  const diskCare = new DiskCare(environments, () => freeShareOf(config.dataDir), logger)
-  parts.defer(() => diskCare.stop())
-  const artifacts = createArtifacts({ dataDir: config.dataDir, cacheBytes: config.cacheBytes })
-  parts.defer(() => artifacts.close())
-  const events = createEventBus()
-  const socketDir = join(config.dataDir, 'run')
-  // Sockets of a server that was killed.
-  await rm(socketDir, { recursive: true, force: true })
-  const addresses = new Addresses(config)
-  const viewers = createViewers()
-  const sessions = createSessions({
-    ...store,
-    ...config.sessions,
-    environments,
-    workers,
-    events,
-    viewers,
-    egress: createEgress({ ...config.egress, socketDir }),
-    plan: (snapshot, settings) =>
-      planDev(snapshot, settings, { ...config, previewDomain: addresses.previewDomain }),
-    socketDir,
-    processes: config.build.processes,
-    logBytes: config.build.logBytes,
-    onLog: (project, line) => pipeline.sessionLog(project, line),
-    onError: (error, what) => logger.error({ err: error }, what),
-  })
-  parts.defer(() => sessions.close())
-  const grants = openGrants(join(config.dataDir, 'grants'))
-  const pipeline = createPipeline({
-    ...store,
-    environments,
-    workers,
-    sessions,
-    viewers,
-    artifacts,
-    events,
-    logs: new BuildLogs({ dataDir: config.dataDir, logBytes: config.build.logBytes }),
-    config,
-    urls: (project) => addresses.of(project),
-    onError: (error, what) => logger.error({ err: error }, what),
-  })
-  const names = createOriginPolicy(config)
-  const gateway = createGateway({
-    ...store,
-    artifacts,
-    grants,
-    events,
-    sessions,
-    viewers,
-    status: (project) => pipeline.status(project),
-    isEditor: (request) => isKeylessLoopback(config, request),
-    variant: (project, buildId) => pipeline.variant(project, buildId),
-    previewDomain: () => addresses.previewDomain,
-    pathMode: config.pathMode,
-    frameAncestors: config.frameAncestors,
-    allowsHost: (host) => names.allowsHost(host),
-    apiPaths: API_PATHS,
-    logger,
-  })
+  const stages = await openStages(config, logger, parts)
+  const joined = joinStages(config, logger, parts, stages)
+  const { pipeline } = joined
   let closing: Promise<void> | undefined
-  const isDraining = () => closing !== undefined
-  const upgrades = new EventEmitter()
-  const api = await createApi({
-    ...store,
-    pipeline,
-    grants,
-    events,
-    workers,
-    config,
-    logger,
-    isDraining,
-    serverFactory: (answer) => createFrontServer({ gateway, api: answer, upgrades, isDraining }),
-    upgrades,
+  const { gateway, url } = await listen(config, logger, parts, {
+    ...stages,
+    ...joined,
+    isDraining: () => closing !== undefined,
   })
-  parts.defer(() => closeWithConnections(api.server, () => api.close()))
-  const url = await api.listen({ host: config.host, port: config.port })
-  addresses.listeningAt(url)
-  const paths = config.pathMode === 'same-origin' ? await listenForPaths(gateway, config) : undefined
-  if (paths) {
-    parts.defer(() => paths.close())
-    addresses.pathsListeningAt(paths.port)
-  }
   await pipeline.resume()
-  const status = await workers.status()
+  const status = await stages.workers.status()
   for (const problem of status.problems) logger.warn(problem)
   logger.info({ url, sandbox: status.tier }, 'previewd listens.')
 
@@ -175,6 +83,111 @@ async function compose(config: Config, logger: Logger, parts: AsyncDisposableSta
     url,
     close: ({ timeoutMs = DRAIN_TIMEOUT_MS } = {}) => (closing ??= close(timeoutMs)),
   }
+}
+
+/** What knows nothing of the rest: files, workers, dependencies, artifacts, events. */
+async function openStages(config: Config, logger: Logger, parts: AsyncDisposableStack) {
+  const { dataDir, build } = config
+  const store = await openStore({ dataDir, limits: config.limits, logger })
+  parts.defer(() => store.close())
+  const workers = createWorkers({
+    dataDir,
+    minimumTier: config.sandbox,
+    slots: build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS,
+    installerSlots: build.concurrency + SPARE_SLOTS,
+    logger,
+  })
+  parts.defer(() => workers.close())
+  const environments = createEnvironments({
+    dataDir,
+    workers,
+    registry: config.registry,
+    locks: store.locks,
+    installTimeoutMs: build.installTimeoutMs,
+    logger,
+  })
+  parts.defer(() => environments.close())
+  const diskCare = new DiskCare(environments, () => freeShareOf(dataDir), logger)
+  parts.defer(() => diskCare.stop())
+  const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
+  parts.defer(() => artifacts.close())
+  const socketDir = join(dataDir, 'run')
+  // Sockets of a server that was killed.
+  await rm(socketDir, { recursive: true, force: true })
+  return { ...store, workers, environments, artifacts, events: createEventBus(), socketDir }
+}
+
+type Stages = Awaited<ReturnType<typeof openStages>>
+
+/** Sessions and the pipeline, which drive the stages. */
+function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack, stages: Stages) {
+  const { dataDir, build } = config
+  const onError = (error: unknown, what: string) => logger.error({ err: error }, what)
+  const addresses = new Addresses(config)
+  const viewers = createViewers()
+  const sessions = createSessions({
+    ...stages,
+    ...config.sessions,
+    viewers,
+    egress: createEgress({ ...config.egress, socketDir: stages.socketDir }),
+    plan: (snapshot, settings) =>
+      planDev(snapshot, settings, { ...config, previewDomain: addresses.previewDomain }),
+    processes: build.processes,
+    logBytes: build.logBytes,
+    onLog: (project, line) => pipeline.sessionLog(project, line),
+    onError,
+  })
+  parts.defer(() => sessions.close())
+  const pipeline = createPipeline({
+    ...stages,
+    sessions,
+    viewers,
+    logs: new BuildLogs({ dataDir, logBytes: build.logBytes }),
+    config,
+    urls: (project) => addresses.of(project),
+    onError,
+  })
+  return { addresses, viewers, sessions, pipeline }
+}
+
+type Joined = Stages & ReturnType<typeof joinStages> & { isDraining: () => boolean }
+
+/** The gateway and the API, behind one listener. */
+async function listen(config: Config, logger: Logger, parts: AsyncDisposableStack, joined: Joined) {
+  const { pipeline, addresses, isDraining } = joined
+  const grants = openGrants(join(config.dataDir, 'grants'))
+  const names = createOriginPolicy(config)
+  const gateway = createGateway({
+    ...joined,
+    grants,
+    status: (project) => pipeline.status(project),
+    isEditor: (request) => isKeylessLoopback(config, request),
+    variant: (project, buildId) => pipeline.variant(project, buildId),
+    previewDomain: () => addresses.previewDomain,
+    pathMode: config.pathMode,
+    frameAncestors: config.frameAncestors,
+    allowsHost: (host) => names.allowsHost(host),
+    apiPaths: API_PATHS,
+    logger,
+  })
+  const upgrades = new EventEmitter()
+  const api = await createApi({
+    ...joined,
+    grants,
+    config,
+    logger,
+    serverFactory: (answer) => createFrontServer({ gateway, api: answer, upgrades, isDraining }),
+    upgrades,
+  })
+  parts.defer(() => closeWithConnections(api.server, () => api.close()))
+  const url = await api.listen({ host: config.host, port: config.port })
+  addresses.listeningAt(url)
+  const paths = config.pathMode === 'same-origin' ? await listenForPaths(gateway, config) : undefined
+  if (paths) {
+    parts.defer(() => paths.close())
+    addresses.pathsListeningAt(paths.port)
+  }
+  return { gateway, url }
 }
 
 /** Without a key, who sits at this machine may do everything; what a proxy in front passes on comes from elsewhere. */
