@@ -13,8 +13,6 @@ export interface SessionView {
   startedAt?: string
   /** How long the last start took, until the dev server answered. */
   startMs?: number
-  /** Whether that start found a warm worker. */
-  warm?: boolean
   memoryBytes?: number
   /** Crashes since it was started. */
   restarts: number

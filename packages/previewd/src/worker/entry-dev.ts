@@ -11,14 +11,11 @@ import { viteEntry, viteFolder } from './entry-vite-folder.ts'
 import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export type DevRequest =
-  /** Imports the Vite of this folder ahead of time. */
-  | { type: 'warm'; cwd: string }
   | { type: 'start'; cwd: string; port: number; env: Record<string, string>; revision: number }
   /** Paths are relative to /app. */
   | { type: 'update'; id: number; revision: number; changed: FileChange[] }
 
 export type DevAnswer =
-  | { type: 'warm' }
   | { type: 'listening' }
   | { type: 'failed'; errors: ToolError[] }
   | ({ type: 'updated'; id: number } & BatchResult)
@@ -61,14 +58,8 @@ class DevHost {
   }
 
   async #serve(request: DevRequest): Promise<void> {
-    if (request.type === 'warm') await this.#warm(request.cwd)
-    else if (request.type === 'start') await this.#start(request)
+    if (request.type === 'start') await this.#start(request)
     else await this.#update(request)
-  }
-
-  async #warm(cwd: string): Promise<void> {
-    await import(viteEntry(viteFolder(cwd)))
-    this.#answer({ type: 'warm' })
   }
 
   async #start({ cwd, port, env, revision }: DevRequest & { type: 'start' }): Promise<void> {

@@ -50,7 +50,6 @@ export const session = z
     viewers: z.number().int().meta({ description: 'Open pages of editors' }),
     startedAt: time.exactOptional(),
     startMs: z.number().int().exactOptional().meta({ description: 'Of the last start' }),
-    warm: z.boolean().exactOptional(),
     memoryBytes: z.number().exactOptional(),
     restarts: z.number().int().meta({ description: 'Crashes since it was started' }),
     reason: z
