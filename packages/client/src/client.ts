@@ -1,0 +1,2 @@
+/** The version of the HTTP contract that this client speaks. */
+export const API_VERSION = 'v1'
