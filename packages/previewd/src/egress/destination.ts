@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises'
 import type { BlockList } from 'node:net'
+import { isInNetworks, isPublicAddress } from '../lib/public-address.ts'
+import { resolveHost } from '../lib/resolve-host.ts'
 import type { EgressPolicy } from '../model/egress.ts'
-import { isInNetworks, isPublicAddress } from './public-address.ts'
 
 export interface DestinationRules {
   policy: EgressPolicy
@@ -14,8 +14,6 @@ export interface DestinationRules {
 
 /** A destination that may not be reached; the message is one sentence for the author of the app. */
 export class RefusedDestination extends Error {}
-
-const RESOLVE_TIMEOUT_MS = 5_000
 
 /**
  * The address to connect to for a name, already checked: whoever connects uses it and does not resolve again, so that
@@ -46,21 +44,10 @@ function isAllowedHost(name: string, allowed: readonly string[]): boolean {
   })
 }
 
-/** IPv4 first: it is what most machines can reach. Never empty. */
 async function resolve(name: string): Promise<string[]> {
-  const timer = Promise.withResolvers<never>()
-  const timeout = setTimeout(
-    () => timer.reject(new RefusedDestination(`${name} could not be resolved in time.`)),
-    RESOLVE_TIMEOUT_MS,
-  )
   try {
-    const found = await Promise.race([lookup(name, { all: true, order: 'ipv4first' }), timer.promise])
-    if (found.length === 0) throw new RefusedDestination(`${name} has no address.`)
-    return found.map(({ address }) => address)
+    return (await resolveHost(name)).map(({ address }) => address)
   } catch (error) {
-    if (error instanceof RefusedDestination) throw error
-    throw new RefusedDestination(`${name} could not be resolved.`)
-  } finally {
-    clearTimeout(timeout)
+    throw new RefusedDestination((error as Error).message)
   }
 }

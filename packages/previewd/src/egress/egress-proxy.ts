@@ -6,9 +6,9 @@ import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { toBlockList } from '../lib/public-address.ts'
 import type { Egress, EgressGate, EgressPolicy, EgressRefusal } from '../model/egress.ts'
 import { chooseAddress, type DestinationRules, RefusedDestination } from './destination.ts'
-import { toBlockList } from './public-address.ts'
 
 export interface EgressOptions {
   /** Folder of the sockets; worker uids must be able to enter it. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPublicAddress, toBlockList } from '../../src/egress/public-address.ts'
+import { isPublicAddress, toBlockList } from '../../src/lib/public-address.ts'
 
 describe('isPublicAddress', () => {
   it.each([
