@@ -7,11 +7,13 @@ import { waitForRevision } from './wait.ts'
 
 const tags = ['Builds']
 
-const buildAnswer = build.extend({
-  status: status.exactOptional().meta({ description: 'With `wait`' }),
-  painted: z.null().exactOptional(),
-  reason: z.enum(['no_viewer', 'no_session']).exactOptional(),
-})
+const buildAnswer = build
+  .extend({
+    status: status.exactOptional().meta({ description: 'With `wait`' }),
+    painted: z.null().exactOptional(),
+    reason: z.enum(['no_viewer', 'no_session']).exactOptional(),
+  })
+  .meta({ id: 'BuildAnswer' })
 
 /** Runs that make artifacts. */
 export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
@@ -21,7 +23,9 @@ export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'POST',
       url: '/v1/projects/:id/builds',
+      config: { idempotent: true },
       schema: {
+        operationId: 'createBuild',
         tags,
         summary: 'Build the current revision, or join the build of it that is under way',
         params: projectParams,
@@ -60,11 +64,12 @@ export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/builds',
       schema: {
+        operationId: 'listBuilds',
         tags,
         summary: 'Builds, newest first',
         params: projectParams,
         querystring: pageQuery,
-        response: { 200: pageOf(build), ...problems },
+        response: { 200: pageOf(build).meta({ id: 'BuildPage' }), ...problems },
       },
       handler: async (request) => {
         requireProject(context, request.params.id)
@@ -76,7 +81,13 @@ export function buildRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/projects/:id/builds/:buildId',
-      schema: { tags, summary: 'One build', params: buildParams, response: { 200: build, ...problems } },
+      schema: {
+        operationId: 'getBuild',
+        tags,
+        summary: 'One build',
+        params: buildParams,
+        response: { 200: build, ...problems },
+      },
       handler: async (request) => {
         requireProject(context, request.params.id)
         return requireBuild(context, request.params.id, request.params.buildId)

@@ -36,6 +36,7 @@ export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
       url: '/v1/projects/:id/changes',
       bodyLimit: config.limits.bodyBytes,
       config: {
+        idempotent: true,
         streamedBody: {
           'application/json': changesBody,
           'multipart/form-data': 'A part per file, named by its path; `deleted` and `baseRevision` as fields',
@@ -44,6 +45,7 @@ export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
         },
       },
       schema: {
+        operationId: 'applyChanges',
         tags,
         summary: 'Apply one atomic batch of files; creates the project where it does not exist',
         params: projectParams,

@@ -5,10 +5,10 @@ import { type EventBus, type EventType, LaggedError, type ProjectEvent } from '.
 import { requireAccess } from './auth.ts'
 import { type ApiContext, requireProject } from './context.ts'
 import { problems, projectId, projectParams } from './schemas/common.ts'
+import { EVENT_TYPES, projectEvent } from './schemas/events.ts'
 import { type SseMessage, sendEvents } from './sse.ts'
 import { untilClosed } from './until-closed.ts'
 
-const EVENT_TYPES = ['status', 'revision', 'build', 'session', 'log', 'diagnostic', 'console'] as const
 const MAX_SOCKETS = 1000
 /** A socket whose client does not read is ended when this much waits in it. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
@@ -28,7 +28,10 @@ const eventQuery = z.object({
 })
 
 const streamAnswer = {
-  200: { description: 'The stream', content: { 'text/event-stream': { schema: z.unknown() } } },
+  200: {
+    description: 'Server-sent events: `type` is the name of each, `id` its id, `data` its data as JSON',
+    content: { 'text/event-stream': { schema: projectEvent } },
+  },
   ...problems,
 }
 
@@ -40,8 +43,9 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/projects/:id/events',
-      config: { stream: true },
+      config: { stream: true, resumable: true },
       schema: {
+        operationId: 'streamProjectEvents',
         tags: ['Events'],
         summary: 'Events of a project (SSE); continues after Last-Event-ID',
         params: projectParams,
@@ -62,8 +66,9 @@ export function eventRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/events',
-      config: { access: 'any', stream: true },
+      config: { access: 'any', stream: true, resumable: true },
       schema: {
+        operationId: 'streamEvents',
         tags: ['Events'],
         summary: 'Events of one project, or of all: over a WebSocket, or as SSE where none is asked for',
         querystring: eventQuery.extend({ project: projectId.optional() }),

@@ -19,6 +19,7 @@ export function fileRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/files',
       schema: {
+        operationId: 'listFiles',
         tags,
         summary: 'The manifest of the current revision',
         params: projectParams,
@@ -35,6 +36,7 @@ export function fileRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/files/*',
       schema: {
+        operationId: 'readFile',
         tags,
         summary: 'One file, as bytes',
         params: z.object({ id: projectId, '*': z.string().meta({ description: 'The path of the file' }) }),

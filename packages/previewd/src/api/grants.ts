@@ -6,6 +6,13 @@ import { problems, projectParams, time } from './schemas/common.ts'
 
 const tags = ['Access']
 
+const grantInput = z
+  .object({
+    role: z.enum(['editor', 'viewer']),
+    expiresInSeconds: z.number().int().min(1).max(MAX_GRANT_SECONDS).default(3600),
+  })
+  .meta({ id: 'NewGrant' })
+
 const grant = z
   .object({
     token: z.string(),
@@ -22,14 +29,13 @@ export function grantRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'POST',
       url: '/v1/projects/:id/grants',
+      config: { idempotent: true },
       schema: {
+        operationId: 'createGrant',
         tags,
         summary: 'Issue a grant',
         params: projectParams,
-        body: z.object({
-          role: z.enum(['editor', 'viewer']),
-          expiresInSeconds: z.number().int().min(1).max(MAX_GRANT_SECONDS).default(3600),
-        }),
+        body: grantInput,
         response: { 201: grant, ...problems },
       },
       handler: async (request, reply) => {
@@ -52,6 +58,7 @@ export function grantRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'DELETE',
       url: '/v1/projects/:id/grants',
       schema: {
+        operationId: 'revokeGrants',
         tags,
         summary: 'Revoke every grant of the project',
         params: projectParams,

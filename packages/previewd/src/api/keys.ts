@@ -30,8 +30,9 @@ export function keyRoutes({ keys, idempotency }: ApiContext): FastifyPluginAsync
     app.route({
       method: 'POST',
       url: '/v1/keys',
-      config: { access: 'admin' },
+      config: { idempotent: true, access: 'admin' },
       schema: {
+        operationId: 'createKey',
         tags,
         summary: 'Make a key; it is shown this once',
         body: z.object({ name: z.string().min(1).max(100), scope }),
@@ -54,6 +55,7 @@ export function keyRoutes({ keys, idempotency }: ApiContext): FastifyPluginAsync
       url: '/v1/keys',
       config: { access: 'admin' },
       schema: {
+        operationId: 'listKeys',
         tags,
         summary: 'List the keys',
         response: { 200: z.object({ items: z.array(key), nextCursor: z.null() }), ...problems },
@@ -66,6 +68,7 @@ export function keyRoutes({ keys, idempotency }: ApiContext): FastifyPluginAsync
       url: '/v1/keys/:keyId',
       config: { access: 'admin' },
       schema: {
+        operationId: 'deleteKey',
         tags,
         summary: 'Delete a key; it stops working at once',
         params: z.object({ keyId: z.string().max(64) }),

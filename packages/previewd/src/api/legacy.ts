@@ -13,29 +13,35 @@ const tags = ['Original calls']
 const config = { access: 'any', legacy: true } as const
 const params = z.object({ id: z.string().max(200).meta({ description: 'Project id, or its externalId' }) })
 
-const buildState = z.object({
-  status: z.enum(['building', 'ready', 'error']),
-  build_id: z.string().exactOptional(),
-  revision: z.number().int(),
-  error: z.string().exactOptional(),
-  url: z.string(),
-})
+const buildState = z
+  .object({
+    status: z.enum(['building', 'ready', 'error']),
+    build_id: z.string().exactOptional(),
+    revision: z.number().int(),
+    error: z.string().exactOptional(),
+    url: z.string(),
+  })
+  .meta({ id: 'LegacyBuildStatus' })
 
 const syncBody = z
   .object({ changed_files: z.array(z.object({ path: z.string(), type: z.string().optional() })) })
   .partial()
+  .meta({ id: 'LegacySync' })
   .nullish()
 
-const syncAnswer = z.object({
-  status: z.enum(['building', 'no_changes']),
-  changes: z.array(z.string()).exactOptional(),
-})
+const syncAnswer = z
+  .object({
+    status: z.enum(['building', 'no_changes']),
+    changes: z.array(z.string()).exactOptional(),
+  })
+  .meta({ id: 'LegacySyncAnswer' })
 
 /** The calls of the first plan, for platforms written against it; new clients use /v1. */
 export function legacyRoutes(context: ApiContext): FastifyPluginAsyncZod {
   return async (app) => {
     syncRoute(app, context)
-    for (const url of ['/build/:id', '/api/build/:id']) buildRoute(app, context, url)
+    buildRoute(app, context, '/build/:id', 'legacyBuild')
+    buildRoute(app, context, '/api/build/:id', 'legacyApiBuild')
     statusRoute(app, context)
     logRoute(app, context)
   }
@@ -54,6 +60,7 @@ function syncRoute(app: ZodApp, context: ApiContext): void {
     url: '/sync-project/:id',
     config,
     schema: {
+      operationId: 'legacySync',
       tags,
       summary: 'Fetch the files that changed',
       params,
@@ -79,12 +86,18 @@ function syncRoute(app: ZodApp, context: ApiContext): void {
   })
 }
 
-function buildRoute(app: ZodApp, context: ApiContext, url: string): void {
+function buildRoute(app: ZodApp, context: ApiContext, url: string, operationId: string): void {
   app.route({
     method: 'POST',
     url,
     config,
-    schema: { tags, summary: 'Start a build', params, response: { 200: buildState, ...problems } },
+    schema: {
+      operationId,
+      tags,
+      summary: 'Start a build',
+      params,
+      response: { 200: buildState, ...problems },
+    },
     handler: async (request) => {
       const project = find(context, request, request.params.id)
       await context.pipeline.requestBuild(project.id, {})
@@ -98,7 +111,13 @@ function statusRoute(app: ZodApp, context: ApiContext): void {
     method: 'GET',
     url: '/api/build/:id/status',
     config,
-    schema: { tags, summary: 'How the build is', params, response: { 200: buildState, ...problems } },
+    schema: {
+      operationId: 'legacyBuildStatus',
+      tags,
+      summary: 'How the build is',
+      params,
+      response: { 200: buildState, ...problems },
+    },
     handler: async (request) =>
       describe(context.pipeline.status(find(context, request, request.params.id).id)),
   })
@@ -110,6 +129,7 @@ function logRoute(app: ZodApp, context: ApiContext): void {
     url: '/logs/:id',
     config,
     schema: {
+      operationId: 'legacyLogs',
       tags,
       summary: 'The log of the newest build',
       params,

@@ -5,10 +5,9 @@ import { toPlainText } from '../lib/plain-text.ts'
 import type { BuildLog } from '../model/pipeline.ts'
 import { type ApiContext, requireBuild, requireProject } from './context.ts'
 import { flag, problems, projectParams } from './schemas/common.ts'
+import { log, logEvent, type logLine } from './schemas/events.ts'
 import { type SseMessage, sendEvents } from './sse.ts'
 import { untilClosed } from './until-closed.ts'
-
-export const logLine = z.object({ at: z.string(), stream: z.enum(['stdout', 'stderr']), text: z.string() })
 
 /** What the toolchain wrote, as text, as JSON, or as it comes. */
 export function logRoutes(context: ApiContext): FastifyPluginAsyncZod {
@@ -18,8 +17,9 @@ export function logRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'GET',
       url: '/v1/projects/:id/logs',
-      config: { stream: true },
+      config: { stream: true, resumable: true },
       schema: {
+        operationId: 'getLogs',
         tags: ['Builds'],
         summary:
           'The log of the newest build, or of one; with follow, as server-sent events until the build ends',
@@ -35,9 +35,9 @@ export function logRoutes(context: ApiContext): FastifyPluginAsyncZod {
             content: {
               'text/plain': { schema: z.unknown() },
               'application/json': {
-                schema: z.object({ build: z.string().nullable(), lines: z.array(logLine) }),
+                schema: log,
               },
-              'text/event-stream': { schema: z.unknown() },
+              'text/event-stream': { schema: logEvent },
             },
           },
           ...problems,

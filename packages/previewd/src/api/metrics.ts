@@ -65,6 +65,7 @@ export function metricsRoute(context: ApiContext, registry: Registry): FastifyPl
       url: '/metrics',
       config: { access: 'server' },
       schema: {
+        operationId: 'getMetrics',
         tags: ['Operation'],
         summary: 'Metrics for Prometheus',
         response: {

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 import type { ZodType } from 'zod'
 import { withUsedSchemas } from './openapi-schemas.ts'
@@ -9,6 +9,10 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Bodies that the route reads itself, by content type: a schema, or words where there is none. */
     streamedBody?: Readonly<Record<string, ZodType | string>>
+    /** Takes an `Idempotency-Key`. */
+    idempotent?: boolean
+    /** Takes a `Last-Event-ID`. */
+    resumable?: boolean
   }
 }
 
@@ -28,6 +32,15 @@ const TAGS = [
   'Operation',
   'Original calls',
 ]
+
+const IDEMPOTENCY_KEY = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 255,
+  pattern: '^[\\x21-\\x7e]+$',
+  description: 'A repeat with the same key is told what the first call did, instead of doing it again',
+}
+const LAST_EVENT_ID = { type: 'string', description: 'The id of the last event that was received' }
 
 const DOCS_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
@@ -52,10 +65,13 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
       const { route } = document
       const schema = route.config?.access === 'open' ? { ...document.schema, security: [] } : document.schema
       const streamed = route.config?.streamedBody
-      if (!streamed) return jsonSchemaTransform({ ...document, schema })
-      const [json] = Object.values(streamed)
-      const transformed = jsonSchemaTransform({ ...document, schema: { ...schema, body: json } })
-      return { ...transformed, schema: withContent(transformed.schema, streamed) }
+      const [json] = Object.values(streamed ?? {})
+      const transformed = jsonSchemaTransform({
+        ...document,
+        schema: json ? { ...schema, body: json } : schema,
+      })
+      const documented = streamed ? withContent(transformed.schema, streamed) : transformed.schema
+      return { ...transformed, schema: withHeaders(documented, route.config) }
     },
     transformObject: (document) => withUsedSchemas(jsonSchemaTransformObject(document)),
   })
@@ -75,6 +91,16 @@ export async function registerOpenApi(app: FastifyInstance, version: string): Pr
     schema: { hide: true },
     handler: async () => app.swagger(),
   })
+}
+
+/** Read by hand, since every route of a kind takes them alike. */
+function withHeaders(schema: FastifySchema, config: FastifyContextConfig = {}): FastifySchema {
+  const properties = {
+    ...(config.idempotent && { 'Idempotency-Key': IDEMPOTENCY_KEY }),
+    ...(config.resumable && { 'Last-Event-ID': LAST_EVENT_ID }),
+  }
+  if (Object.keys(properties).length === 0) return schema
+  return { ...schema, headers: { type: 'object', properties } }
 }
 
 function withContent(

@@ -7,6 +7,12 @@ import { problems } from './schemas/common.ts'
 const tags = ['Operation']
 const config = { access: 'open', anyHost: true } as const
 
+const READINESS = [
+  ['/readyz', 'getReadiness'],
+  ['/healthz', 'getHealthz'],
+  ['/health', 'getHealth'],
+] as const
+
 const readiness = z.object({
   status: z.literal('ready'),
   sandbox: z.object({ tier: z.enum(['full', 'reduced', 'off']), problems: z.array(z.string()) }),
@@ -20,6 +26,7 @@ export function operationRoutes({ workers, isDraining }: ApiContext): FastifyPlu
       url: '/livez',
       config,
       schema: {
+        operationId: 'getLiveness',
         tags,
         summary: 'The server answers',
         response: { 200: z.object({ status: z.literal('ok') }) },
@@ -27,12 +34,13 @@ export function operationRoutes({ workers, isDraining }: ApiContext): FastifyPlu
       handler: async () => ({ status: 'ok' as const }),
     })
 
-    for (const url of ['/readyz', '/healthz', '/health']) {
+    for (const [url, operationId] of READINESS) {
       app.route({
         method: 'GET',
         url,
         config,
         schema: {
+          operationId,
           tags,
           summary: 'The server takes work: it is not draining, and its sandbox is whole',
           response: { 200: readiness, ...problems },

@@ -30,6 +30,7 @@ function putRoute(app: ZodApp, context: ApiContext): void {
     url: '/v1/projects/:id',
     config: { invalidBody: 'SETTINGS_INVALID' },
     schema: {
+      operationId: 'putProject',
       tags,
       summary: 'Create a project or change its settings',
       params: projectParams,
@@ -52,10 +53,11 @@ function listRoute(app: ZodApp, { pipeline, projects }: ApiContext): void {
     url: '/v1/projects',
     config: { access: 'any' },
     schema: {
+      operationId: 'listProjects',
       tags,
       summary: 'List projects, newest activity first',
       querystring: pageQuery,
-      response: { 200: pageOf(project), ...problems },
+      response: { 200: pageOf(project).meta({ id: 'ProjectPage' }), ...problems },
     },
     handler: async (request) => {
       const scope = request.principal?.scope
@@ -75,6 +77,7 @@ function getRoute(app: ZodApp, context: ApiContext): void {
     method: 'GET',
     url: '/v1/projects/:id',
     schema: {
+      operationId: 'getProject',
       tags,
       summary: 'One project, with its status',
       params: projectParams,
@@ -93,6 +96,7 @@ function deleteRoute(app: ZodApp, context: ApiContext): void {
     method: 'DELETE',
     url: '/v1/projects/:id',
     schema: {
+      operationId: 'deleteProject',
       tags,
       summary: 'Delete a project: its files, builds, previews and grants',
       params: projectParams,

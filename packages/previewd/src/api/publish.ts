@@ -13,7 +13,9 @@ export function publishRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'POST',
       url: '/v1/projects/:id/builds/:buildId/publish',
+      config: { idempotent: true },
       schema: {
+        operationId: 'publishBuild',
         tags,
         summary: 'Make an earlier good build the one that viewers see',
         params: buildParams,
@@ -36,7 +38,9 @@ export function publishRoutes(context: ApiContext): FastifyPluginAsyncZod {
     app.route({
       method: 'POST',
       url: '/v1/projects/:id/builds/:buildId/cancel',
+      config: { idempotent: true },
       schema: {
+        operationId: 'cancelBuild',
         tags,
         summary: 'Stop a build that has not finished',
         params: buildParams,

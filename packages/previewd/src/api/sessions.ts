@@ -14,6 +14,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'PUT',
       url: '/v1/projects/:id/session',
       schema: {
+        operationId: 'startSession',
         tags,
         summary: 'Start a live session, or keep it alive; 202 while it starts',
         params: projectParams,
@@ -29,6 +30,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/session',
       schema: {
+        operationId: 'getSession',
         tags,
         summary: 'The live session',
         params: projectParams,
@@ -44,6 +46,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'DELETE',
       url: '/v1/projects/:id/session',
       schema: {
+        operationId: 'stopSession',
         tags,
         summary: 'Stop the live session',
         params: projectParams,
@@ -60,6 +63,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/console',
       schema: {
+        operationId: 'getConsole',
         tags,
         summary: 'Newest console, error and network entries of editors (none yet)',
         params: projectParams,
@@ -76,6 +80,7 @@ export function sessionRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/screenshot',
       schema: {
+        operationId: 'getScreenshot',
         tags,
         summary: 'A picture of the page (not available yet: 501)',
         params: projectParams,

@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
 import { type ApiContext, requireProject } from './context.ts'
 import { diagnosticsPrompt, rootCauseFirst } from './prompt.ts'
-import { reportedDiagnostic, status } from './schemas/build.ts'
+import { diagnostics, status } from './schemas/build.ts'
 import { problems, projectParams } from './schemas/common.ts'
 
 const tags = ['Status']
@@ -14,6 +14,7 @@ export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/status',
       schema: {
+        operationId: 'getStatus',
         tags,
         summary: 'The status',
         params: projectParams,
@@ -29,6 +30,7 @@ export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
       method: 'GET',
       url: '/v1/projects/:id/diagnostics',
       schema: {
+        operationId: 'getDiagnostics',
         tags,
         summary: 'What is wrong now, root cause first',
         params: projectParams,
@@ -41,11 +43,7 @@ export function statusRoutes(context: ApiContext): FastifyPluginAsyncZod {
             description: 'The diagnostics; text for a model with format=prompt',
             content: {
               'application/json': {
-                schema: z.object({
-                  revision: z.number().int(),
-                  state: status.shape.state,
-                  diagnostics: z.array(reportedDiagnostic),
-                }),
+                schema: diagnostics,
               },
               'text/plain': { schema: z.string() },
             },

@@ -13,6 +13,7 @@ export function syncRoute(context: ApiContext): FastifyPluginAsyncZod {
       method: 'POST',
       url: '/v1/projects/:id/sync',
       schema: {
+        operationId: 'syncProject',
         tags,
         summary: "Pull from the project's source",
         params: projectParams,

@@ -34,7 +34,8 @@ export function deriveStatus(inputs: StatusInputs): ProjectStatus {
     painted: painted ?? null,
     urls,
     diagnostics: [...transforms, ...(finished ? others(reported(finished), transforms) : [])],
-    timings: shown?.timings ?? {},
+    // Events that carry it are kept, and a build under way goes on to write into its own.
+    timings: { ...shown?.timings },
     ...(state === 'installing' && progress && { progress }),
   }
 }

@@ -83,3 +83,11 @@ export const status = z
       .exactOptional(),
   })
   .meta({ id: 'Status', description: 'How far a project is. `error` never takes the published build away.' })
+
+export const diagnostics = z
+  .object({
+    revision: z.number().int(),
+    state: status.shape.state,
+    diagnostics: z.array(reportedDiagnostic),
+  })
+  .meta({ id: 'Diagnostics', description: 'What is wrong now, root cause first' })

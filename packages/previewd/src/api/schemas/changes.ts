@@ -32,7 +32,9 @@ export const changesQuery = waitQuery.extend({
     .meta({ description: 'Delete every file that is not sent: a full upload' }),
 })
 
-const change = z.object({ path: z.string(), kind: z.enum(['added', 'modified', 'deleted']) })
+export const change = z
+  .object({ path: z.string(), kind: z.enum(['added', 'modified', 'deleted']) })
+  .meta({ id: 'Change' })
 
 export const changesAnswer = z
   .object({

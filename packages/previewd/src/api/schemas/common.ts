@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ERRORS, type ErrorCode } from '../../errors.ts'
 import { isProjectId } from '../../model/project-id.ts'
 
 export const projectId = z
@@ -47,16 +48,20 @@ export const waitQuery = z.object({
 
 export const time = z.iso.datetime().meta({ description: 'ISO 8601, UTC' })
 
+const errorCode = z
+  .enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]])
+  .meta({ id: 'ErrorCode', description: 'docs/errors.md has the meaning of each' })
+
 export const problem = z
   .object({
     type: z.string(),
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    code: z.string(),
+    code: errorCode,
   })
   .loose()
-  .meta({ id: 'Problem', description: 'RFC 9457; `code` is stable, see docs/errors.md' })
+  .meta({ id: 'Problem', description: 'RFC 9457; `code` is stable' })
 
 /** What every call may answer besides its own. */
 export const problems = {

@@ -20,18 +20,20 @@ const line = (max: number) =>
     .max(max)
     .refine((text) => !/[\0\r\n]/.test(text), 'one line of text')
 
-export const source = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('push') }),
-  z.strictObject({ kind: z.literal('local'), path: line(4096) }),
-  z.strictObject({ kind: z.literal('azure-blob'), container: line(63), prefix: line(1024) }),
-  z.strictObject({ kind: z.literal('s3'), bucket: line(63), prefix: line(1024) }),
-  z.strictObject({
-    kind: z.literal('git'),
-    url: line(2048),
-    ref: line(255).optional(),
-    path: line(1024).optional(),
-  }),
-])
+export const source = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('push') }),
+    z.strictObject({ kind: z.literal('local'), path: line(4096) }),
+    z.strictObject({ kind: z.literal('azure-blob'), container: line(63), prefix: line(1024) }),
+    z.strictObject({ kind: z.literal('s3'), bucket: line(63), prefix: line(1024) }),
+    z.strictObject({
+      kind: z.literal('git'),
+      url: line(2048),
+      ref: line(255).optional(),
+      path: line(1024).optional(),
+    }),
+  ])
+  .meta({ id: 'Source', description: 'Where the files come from' })
 
 const settings = {
   name: line(200),
