@@ -10,7 +10,7 @@ import { APP, type TaskPlan } from './plan.ts'
 import { refine } from './refine.ts'
 import { finishRest } from './rest.ts'
 import { scriptRunners } from './script-runner.ts'
-import { type ServerFramework, serverRendered } from './server-rendered.ts'
+import { explainMissingIndex, type ServerFramework, serverRendered } from './server-rendered.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MIB = 1024 * 1024
@@ -94,7 +94,10 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   const ended = await prepare(worker, options, plan)
   if (ended) return ended
   const steps = await runSteps(worker, plan.steps, options, plan.root)
-  if (steps.kind === 'ended') return unsuccessful(options, stateOf(steps.outcome), steps.diagnostics)
+  if (steps.kind === 'ended') {
+    const found = explainMissingIndex(steps.diagnostics, plan.serverFramework)
+    return unsuccessful(options, stateOf(steps.outcome), found)
+  }
   const folders = outputFolders(plan, steps.outDir, snapshot)
   const outside = folders.find((folder) => folder !== APP && !folder.startsWith(`${APP}/`))
   if (outside !== undefined) return unsuccessful(options, 'failed', [outsideOfProject(outside)])

@@ -41,3 +41,25 @@ export function serverRendered({ name, outputs }: ServerFramework): Diagnostic {
     hint: 'start a live session, which runs its server; built servers are not served yet. Or let the build prerender "/"',
   }
 }
+
+/**
+ * Vite asks for an index.html where the plugin of a framework told it nothing else: it is not in the configuration, or
+ * needs another version of Vite, whose options an older one leaves unread.
+ */
+export function explainMissingIndex(
+  found: Diagnostic[],
+  framework: ServerFramework | undefined,
+): Diagnostic[] {
+  if (!framework) return found
+  const { name } = framework
+  return found.map((diagnostic) =>
+    diagnostic.code !== 'INDEX_HTML_MISSING'
+      ? diagnostic
+      : {
+          ...diagnostic,
+          code: 'FRAMEWORK_MISMATCH',
+          message: `Vite looked for an index.html, which a ${name} app does not have: the plugin of ${name} did not set up the build.`,
+          hint: `have the plugin of ${name} in the Vite configuration, and "vite" in package.json at a version that it supports${name === 'TanStack Start' ? '; since 1.169 it needs Vite 8' : ''}`,
+        },
+  )
+}

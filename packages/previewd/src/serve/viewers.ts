@@ -4,6 +4,8 @@ const MAX_PAGES = 5000
 const MAX_PAGES_PER_PROJECT = 256
 /** Projects whose last report is kept while no page is open. */
 const MAX_PROJECTS = 2000
+/** A page that is reloaded, or whose connection broke, is back within this time; until then it counts as open. */
+const GRACE_MS = 2000
 
 /** One open page of an editor. */
 export interface ViewerPage {
@@ -19,10 +21,15 @@ export interface OpenViewers extends Viewers {
   forget(project: string): void
 }
 
-/** Counts the pages that show a project, and keeps the newest revision that one of them painted. */
+/**
+ * Counts the pages that show a project, and keeps the newest revision that one of them painted. A page that leaves counts
+ * for a moment longer: most are being reloaded.
+ */
 export function createViewers(options: { now?: () => number } = {}): OpenViewers {
   const { now = Date.now } = options
   const counts = new Map<string, number>()
+  /** Pages that left a moment ago; the oldest first. */
+  const leaving = new Map<string, NodeJS.Timeout[]>()
   const reports = new Map<string, Painted>()
   const listeners = new Set<(project: string) => void>()
   let pages = 0
@@ -36,6 +43,22 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     pages += change
     tell(project)
   }
+  const linger = (project: string): void => {
+    const timers = leaving.get(project) ?? []
+    if (timers.length >= MAX_PAGES_PER_PROJECT) return
+    const timer = setTimeout(() => {
+      comeBack(project)
+      tell(project)
+    }, GRACE_MS)
+    leaving.set(project, [...timers, timer.unref()])
+  }
+  /** Whoever comes is taken for the one that left first. */
+  const comeBack = (project: string): void => {
+    const [first, ...rest] = leaving.get(project) ?? []
+    clearTimeout(first)
+    if (rest.length > 0) leaving.set(project, rest)
+    else leaving.delete(project)
+  }
   const report = (project: string, said: Omit<Painted, 'at'>): void => {
     const kept = reports.get(project)
     if (kept !== undefined && !supersedes(said, kept)) return
@@ -47,7 +70,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     tell(project)
   }
   return {
-    count: (project) => counts.get(project) ?? 0,
+    count: (project) => (counts.get(project) ?? 0) + (leaving.get(project)?.length ?? 0),
     painted: (project) => reports.get(project),
     listen(listener) {
       listeners.add(listener)
@@ -56,12 +79,15 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     enter(project) {
       if (pages >= MAX_PAGES || (counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT) return undefined
       let inside = true
+      comeBack(project)
       add(project, 1)
       return {
         report: (said) => report(project, said),
         leave() {
-          if (inside) add(project, -1)
+          if (!inside) return
           inside = false
+          linger(project)
+          add(project, -1)
         },
       }
     },

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { planBuild } from '../../src/build/plan.ts'
-import { serverRendered } from '../../src/build/server-rendered.ts'
+import { explainMissingIndex, serverRendered } from '../../src/build/server-rendered.ts'
 import { outputFolders } from '../../src/build/steps.ts'
+import { fromToolError } from '../../src/build/tool-error.ts'
 import { memorySnapshot } from './memory-snapshot.ts'
 
 function plan(dependency: string, settings: { outputDir?: string } = {}) {
@@ -28,6 +29,15 @@ describe('builds of frameworks whose pages a server renders', () => {
     const planned = plan('@sveltejs/kit', { outputDir: 'www' })
     expect(planned.serverFramework).toBeUndefined()
     expect(outputFolders(planned, undefined, memorySnapshot({}))).toEqual(['/app/web/www'])
+  })
+
+  it('a Vite that looked for an index.html points to the plugin and the version of Vite', () => {
+    const place = { files: memorySnapshot({}).files, root: '' }
+    const found = fromToolError({ message: 'Could not resolve entry module "index.html".' }, place)
+    expect(explainMissingIndex(found, undefined)).toMatchObject([{ code: 'INDEX_HTML_MISSING' }])
+    expect(explainMissingIndex(found, plan('@tanstack/react-start').serverFramework)).toMatchObject([
+      { code: 'FRAMEWORK_MISMATCH', hint: expect.stringContaining('Vite 8') },
+    ])
   })
 
   it('other projects need no server', () => {

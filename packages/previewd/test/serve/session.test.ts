@@ -186,6 +186,37 @@ describe('an editor', () => {
     await session.viewing(1)
   })
 
+  test('gets a page again whose module was on its way when it was edited', async () => {
+    const slow = `export default { plugins: [{ name: 'slow', configureServer(server) {
+      let release
+      const released = new Promise((resolve) => (release = resolve))
+      let isFirst = true
+      server.middlewares.use(async (req, res, next) => {
+        if (req.url === '/release') return res.end(String(release()))
+        if (req.url !== '/text.js' || !isFirst) return next()
+        isFirst = false
+        const { code } = await server.transformRequest('/text.js')
+        await released
+        res.setHeader('Content-Type', 'text/javascript').end(code)
+      })
+    } }] }`
+    await using session = await DevSession.start(servers, { ...APP, 'vite.config.js': slow })
+    const page = await context.newPage()
+    const connected = page.waitForEvent('websocket', (socket) => socket.url().includes('token='))
+    const asked = page.waitForRequest(/text\.js/)
+    const hot = page.waitForResponse(/@previewd\/hot/)
+    await page.goto(`${session.origin}/`, { waitUntil: 'commit' })
+    await (await connected).waitForEvent('framereceived')
+    await Promise.all([asked, hot])
+    await page.waitForFunction(
+      'performance.getEntriesByType("resource").some(({ name }) => name.endsWith("/hot"))',
+    )
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    await page.evaluate('fetch("/release")')
+    await page.getByText('second text').waitFor()
+    expect(await session.painted(2)).toMatchObject({ errors: 0 })
+  })
+
   test('is brought up to date after an edit that the page could not hear of', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)

@@ -1,7 +1,11 @@
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { createViewers } from '../../src/serve/viewers.ts'
 
 const NOW_MS = Date.parse('2026-01-01T00:00:00Z')
+
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
 const report = (revision: number, errors = 0, visible = true) => ({ revision, errors, visible })
 
 test('pages are counted for each project, and those who listen are told', () => {
@@ -11,11 +15,27 @@ test('pages are counted for each project, and those who listen are told', () => 
   const page = viewers.enter('demo')
   viewers.enter('other')
   page?.leave()
-  page?.leave()
+  vi.runAllTimers()
   stop()
   viewers.enter('demo')
-  expect(told).toEqual(['demo 1', 'other 1', 'demo 0'])
+  expect(told).toEqual(['demo 1', 'other 1', 'demo 1', 'demo 0'])
   expect(viewers.count('demo')).toBe(1)
+})
+
+test('a page that is reloaded counts all the time, and once; one that stays away is gone after a moment', () => {
+  const viewers = createViewers()
+  const counted: number[] = []
+  viewers.listen((project) => counted.push(viewers.count(project)))
+  viewers.enter('demo')?.leave()
+  vi.advanceTimersByTime(1900)
+  const reloaded = viewers.enter('demo')
+  vi.advanceTimersByTime(10_000)
+  expect(viewers.count('demo')).toBe(1)
+  reloaded?.leave()
+  expect(viewers.count('demo')).toBe(1)
+  vi.advanceTimersByTime(2000)
+  expect(viewers.count('demo')).toBe(0)
+  expect(counted).toEqual([1, 1, 1, 1, 0])
 })
 
 test('the newest revision that was painted is kept, with the time and the last word on its errors', () => {

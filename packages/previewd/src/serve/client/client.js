@@ -26,6 +26,9 @@
   const RELOAD_WINDOW_MS = 60_000
   const MAX_RELOADS = 3
   const BEHIND_MS = 3000
+  /** A page that has asked for no script for so long has all that it begins with. */
+  const SETTLED_MS = 300
+  const MAX_SETTLE_MS = 10_000
 
   let revision = Math.max(Number(shown), revisionBefore())
   /** The newest that the session is known to have. */
@@ -36,7 +39,13 @@
   /** A revision whose updates are still being applied. */
   let reachedWhileUpdating
   let hasPainted = false
-  let isHot = false
+  /** Undefined until it is known whether the page has hot updates. */
+  let isHot
+  /** When the first update came that may have missed modules which were still on their way. */
+  let earlyAt
+  let updatedAt = 0
+  let isSettled = false
+  let heldUntilSettled
 
   // Errors
 
@@ -74,6 +83,8 @@
     },
     updating() {
       isUpdating = true
+      updatedAt = performance.now()
+      if (!isSettled) earlyAt ??= updatedAt
       errors = 0
       stopListening()
       stopListening = listenForFailedUpdates()
@@ -112,7 +123,10 @@
         isHot = true
         greet()
       },
-      () => undefined,
+      () => {
+        isHot = false
+        greet()
+      },
     )
   }
 
@@ -127,7 +141,8 @@
   }
 
   function reachSoon(next) {
-    if (document.visibilityState === 'hidden') reach(next)
+    if (earlyAt !== undefined && !isSettled) heldUntilSettled = next
+    else if (document.visibilityState === 'hidden') reach(next)
     else setTimeout(reach, REFRESH_MS, next)
   }
 
@@ -163,6 +178,35 @@
     }
     window.addEventListener('load', loaded)
     document.addEventListener('DOMContentLoaded', () => setTimeout(loaded, 5000))
+  }
+
+  // An update that came while a module was on its way has passed it by: Vite knows nothing of what has not run yet, and
+  // what a server rendered before the update may be woken by modules from after it
+
+  const startedAt = performance.now()
+  const whenSettled = () => {
+    const lastMs = document.readyState === 'complete' ? lastScriptMs() : Number.POSITIVE_INFINITY
+    const now = performance.now()
+    const hasMissed = mode === 'session' && earlyAt !== undefined && earlyAt <= lastMs
+    const isBusy = now - lastMs < SETTLED_MS || (hasMissed && now - updatedAt < SETTLED_MS)
+    if (isBusy && now - startedAt < MAX_SETTLE_MS) return setTimeout(whenSettled, 100)
+    isSettled = true
+    if (hasMissed) changeOver()
+    else if (heldUntilSettled !== undefined) reachSoon(heldUntilSettled)
+  }
+  setTimeout(whenSettled)
+
+  /** When the last module was there with which the page began; those of updates carry the time of the update. */
+  function lastScriptMs() {
+    const isModule = ({ initiatorType, name }) =>
+      /^(?:script|other|link)$/.test(initiatorType) && !/[?&]t=\d/.test(name)
+    return Math.max(
+      0,
+      ...performance
+        .getEntriesByType('resource')
+        .filter(isModule)
+        .map(({ responseEnd }) => responseEnd),
+    )
   }
 
   // The socket
@@ -223,7 +267,7 @@
     clearTimeout(behindTimer)
     heard = Math.max(heard, message.revision)
     if (!(message.revision > revision)) return
-    if (!isHot) return reach(message.revision)
+    if (isHot === false) return reach(message.revision)
     // An update that was sent before this page listened never comes; one that is on its way does.
     behindTimer = setTimeout(() => {
       if (message.revision > revision && !isUpdating && !isReloading) changeOver()
