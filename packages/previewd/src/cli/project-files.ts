@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs'
-import { readdir, readFile, stat } from 'node:fs/promises'
+import { realpath } from 'node:fs/promises'
 import { join } from 'node:path'
-import ignore, { type Ignore } from 'ignore'
 import { type Pack, pack } from 'tar-stream'
+import { walkFolder } from '../lib/folder/walk.ts'
 
 export interface ProjectFile {
   /** Relative POSIX. */
@@ -10,48 +10,13 @@ export interface ProjectFile {
   sizeBytes: number
 }
 
-/** Never sent, whatever .gitignore says: the server refuses them. */
-const NEVER = new Set(['node_modules', '.git'])
-
-/** A folder's files without what its .gitignore files (nested ones too) leave out, and without symbolic links. */
+/** A folder's files without symbolic links, outputs, and what its .gitignore files (nested ones too) leave out. */
 export async function listProjectFiles(root: string): Promise<ProjectFile[]> {
   const files: ProjectFile[] = []
-  await walk(root, '', [], files)
+  for await (const { path, stats } of walkFolder(await realpath(root))) {
+    files.push({ path, sizeBytes: Number(stats.size) })
+  }
   return files
-}
-
-interface Rules {
-  /** Folder that the .gitignore stands in, with its slash, or ''. */
-  base: string
-  rules: Ignore
-}
-
-async function walk(root: string, base: string, inherited: Rules[], found: ProjectFile[]): Promise<void> {
-  const entries = await readdir(join(root, base), { withFileTypes: true })
-  const hasRules = entries.some((entry) => entry.name === '.gitignore' && entry.isFile())
-  const rules = hasRules ? [...inherited, await readRules(root, base)] : inherited
-  for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = `${base}${entry.name}`
-    if (NEVER.has(entry.name)) continue
-    if (entry.isDirectory()) {
-      if (!isIgnored(rules, `${path}/`)) await walk(root, `${path}/`, rules, found)
-    } else if (entry.isFile() && !isIgnored(rules, path)) {
-      found.push({ path, sizeBytes: (await stat(join(root, path))).size })
-    }
-  }
-}
-
-async function readRules(root: string, base: string): Promise<Rules> {
-  return { base, rules: ignore().add(await readFile(join(root, base, '.gitignore'), 'utf8')) }
-}
-
-/** The innermost .gitignore that says something of the path decides, as in git. */
-function isIgnored(rules: Rules[], path: string): boolean {
-  for (const { base, rules: own } of rules.toReversed()) {
-    const { ignored, unignored } = own.test(path.slice(base.length))
-    if (ignored || unignored) return ignored
-  }
-  return false
 }
 
 /** The files as a tar stream, read one after the other; `onFile` is told before each. */

@@ -46,6 +46,12 @@ test('a .gitignore further in has the last word for its own folder', async () =>
   expect(await paths(files)).toEqual(['.gitignore', 'docs/.gitignore', 'docs/b.txt', 'docs/deep/c.txt'])
 })
 
+test('what tools write beside a package.json is left out, unless .gitignore takes it back', async () => {
+  const files = { 'package.json': '{}', 'dist/a.js': '', 'web/dist/b.js': '' }
+  expect(await paths(files)).toEqual(['package.json', 'web/dist/b.js'])
+  expect(await paths({ ...files, '.gitignore': '!/dist/\n' })).toContain('dist/a.js')
+})
+
 test('symbolic links are left out', async () => {
   await using folder = await projectFolder({ 'a.txt': 'x' })
   await symlink('/etc', join(folder.path, 'etc'))
