@@ -2,6 +2,7 @@ import { availableParallelism, totalmem } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { registryOfNpm } from './lib/npm-registry.ts'
+import { type OriginPattern, parseOriginPattern } from './lib/origin-pattern.ts'
 
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
@@ -16,6 +17,17 @@ const list = z
   .string()
   .default('')
   .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
+
+const origins = list.transform((texts, context) =>
+  texts.flatMap((text) => {
+    try {
+      return parseOriginPattern(text)
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message })
+      return []
+    }
+  }),
+)
 
 /** Builds beside one another: a build keeps about one core busy and may take 2 GiB. */
 const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / (3 * GIB))))
@@ -58,6 +70,9 @@ const environmentSchema = z.object({
   PREVIEWD_EGRESS: z.enum(['none', 'allowlist', 'public']).default('none'),
   PREVIEWD_EGRESS_ALLOW: list,
   PREVIEWD_EGRESS_PRIVATE: list,
+  PREVIEWD_PROXY_TARGETS: origins,
+  PREVIEWD_PROXY_TIMEOUT_MS: count(60_000),
+  PREVIEWD_PROXY_REQUESTS: count(128),
   PREVIEWD_MAX_FILE: bytes(100 * MIB),
   PREVIEWD_MAX_PROJECT: bytes(GIB),
   PREVIEWD_MAX_FILES: count(20_000),
@@ -115,6 +130,8 @@ export interface Config {
   sessions: { max: number; memoryBytes: number; idleMs: number }
   /** The most that a project can reach on its server side. */
   egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
+  /** Back ends that previews may reach: which, how long one may be silent, requests of one project at once. */
+  proxy: { targets: OriginPattern[]; timeoutMs: number; requests: number }
   limits: {
     fileBytes: number
     projectBytes: number
@@ -206,6 +223,11 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       maximum: env.PREVIEWD_EGRESS,
       allowedHosts: env.PREVIEWD_EGRESS_ALLOW,
       privateNetworks: env.PREVIEWD_EGRESS_PRIVATE,
+    },
+    proxy: {
+      targets: env.PREVIEWD_PROXY_TARGETS,
+      timeoutMs: env.PREVIEWD_PROXY_TIMEOUT_MS,
+      requests: env.PREVIEWD_PROXY_REQUESTS,
     },
     limits: {
       fileBytes: env.PREVIEWD_MAX_FILE,

@@ -7,6 +7,7 @@ import type { Logger } from 'pino'
 import { openGrants } from './access/grants.ts'
 import { assertListenable, isLoopback } from './access/listen.ts'
 import { createOriginPolicy } from './access/origin.ts'
+import { createAuthenticate } from './access/principal.ts'
 import { Addresses } from './addresses.ts'
 import { createApi } from './api/api.ts'
 import { createArtifacts } from './artifact/artifacts.ts'
@@ -157,11 +158,20 @@ async function listen(config: Config, logger: Logger, parts: AsyncDisposableStac
   const { pipeline, addresses, isDraining } = joined
   const grants = openGrants(join(config.dataDir, 'grants'))
   const names = createOriginPolicy(config)
+  const authenticate = createAuthenticate({ apiKey: config.apiKey, keys: joined.keys })
+  const ownPorts = new Set<number>()
   const gateway = createGateway({
     ...joined,
     grants,
     status: (project) => pipeline.status(project),
     isEditor: (request) => isKeylessLoopback(config, request),
+    isOwnKey: (authorization) => authenticate(authorization) !== undefined,
+    backends: {
+      ...config.proxy,
+      requestsPerProject: config.proxy.requests,
+      bodyBytes: config.limits.bodyBytes,
+      isOwnPort: (port) => ownPorts.has(port),
+    },
     variant: (project, buildId) => pipeline.variant(project, buildId),
     previewDomain: () => addresses.previewDomain,
     pathMode: config.pathMode,
@@ -182,10 +192,12 @@ async function listen(config: Config, logger: Logger, parts: AsyncDisposableStac
   parts.defer(() => closeWithConnections(api.server, () => api.close()))
   const url = await api.listen({ host: config.host, port: config.port })
   addresses.listeningAt(url)
+  ownPorts.add(Number(new URL(url).port || 80))
   const paths = config.pathMode === 'same-origin' ? await listenForPaths(gateway, config) : undefined
   if (paths) {
     parts.defer(() => paths.close())
     addresses.pathsListeningAt(paths.port)
+    ownPorts.add(paths.port)
   }
   return { gateway, url }
 }

@@ -34,9 +34,12 @@ export const ERRORS = {
   INTERNAL: [500, 'The server failed'],
   STORAGE_FAILED: [500, 'The storage failed'],
   NOT_IMPLEMENTED: [501, 'This is not available'],
+  BACKEND_UNREACHABLE: [502, 'The back end of the project does not answer'],
+  BACKEND_NOT_ALLOWED: [502, 'The back end of the project may not be reached'],
   SANDBOX_UNAVAILABLE: [503, 'The sandbox is not whole, so project code does not run'],
   SHUTTING_DOWN: [503, 'The server is draining'],
   OVERLOADED: [503, 'The server is overloaded'],
+  BACKEND_TIMEOUT: [504, 'The back end of the project takes too long'],
   STORAGE_FULL: [507, 'The disk is full'],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 

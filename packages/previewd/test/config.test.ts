@@ -10,6 +10,17 @@ it('takes a data directory that is named from where the server was started', () 
   ).toBe(resolve('data'))
 })
 
+it('reads the targets of proxies, and names what is none', () => {
+  const resolveTargets = (PREVIEWD_PROXY_TARGETS: string) =>
+    resolveConfig({ PREVIEWD_REGISTRY: 'https://registry.example', PREVIEWD_PROXY_TARGETS }).proxy.targets
+  expect(resolveTargets('')).toEqual([])
+  expect(resolveTargets('https://api.example.org, http://127.0.0.1:*')).toEqual([
+    { protocol: 'https:', host: 'api.example.org', port: '' },
+    { protocol: 'http:', host: '127.0.0.1', port: '*' },
+  ])
+  expect(() => resolveTargets('api.example.org')).toThrow(/PREVIEWD_PROXY_TARGETS: "api.example.org" is not/)
+})
+
 /** A folder for PATH with an npm that answers this. */
 function pathWithNpm(answer: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'previewd-npm-'))

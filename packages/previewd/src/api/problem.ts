@@ -1,17 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { ERRORS, type ErrorCode, PreviewdError } from '../errors.ts'
-
-/** The body of an error answer, RFC 9457. */
-export interface Problem {
-  type: string
-  title: string
-  status: number
-  detail: string
-  code: ErrorCode
-  [extra: string]: unknown
-}
+import { type ErrorCode, PreviewdError } from '../errors.ts'
+import { toProblem } from '../model/problem.ts'
 
 const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'PAYLOAD_TOO_LARGE',
@@ -69,18 +60,6 @@ function toIssues(error: { validation: { instancePath: string; message?: string 
     path: issue.instancePath.slice(1).replaceAll('/', '.'),
     message: issue.message ?? 'is not valid',
   }))
-}
-
-export function toProblem(error: PreviewdError): Problem {
-  const [status, title] = ERRORS[error.code]
-  return {
-    ...error.extra,
-    type: `/docs/errors#${error.code}`,
-    title,
-    status,
-    detail: error.message,
-    code: error.code,
-  }
 }
 
 /** Answers with the problem; failures of the server are logged with their cause. */

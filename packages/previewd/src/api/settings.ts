@@ -1,5 +1,6 @@
 import { PreviewdError } from '../errors.ts'
 import type { ProjectSettings } from '../model/project.ts'
+import { checkProxyRules } from '../model/proxy-rules.ts'
 import type { ApiContext } from './context.ts'
 import type { SettingsInput } from './schemas/project.ts'
 
@@ -9,7 +10,7 @@ const EGRESS_BY_REACH: readonly ProjectSettings['egress'][] = ['none', 'allowlis
 export function resolveSettings(
   context: ApiContext,
   id: string,
-  { env, ...input }: SettingsInput,
+  { env, proxy, ...input }: SettingsInput,
 ): Partial<ProjectSettings> {
   if (input.source && input.source.kind !== 'push') {
     throw new PreviewdError('SOURCE_NOT_SUPPORTED', `This server has no ${input.source.kind} sources.`)
@@ -17,18 +18,25 @@ export function resolveSettings(
   if (input.egress && !isAllowed(input.egress, context.config.egress.maximum)) {
     throw invalid('egress', `"${context.config.egress.maximum}" is the most that this server allows`)
   }
-  if (input.proxy && Object.keys(input.proxy).length > 0) {
-    throw invalid('proxy', 'this server allows no proxy targets')
-  }
   if (input.externalId !== undefined) {
     const owner = context.projects.findByExternalId(input.externalId)
     if (owner && owner.id !== id) throw invalid('externalId', 'another project has it')
   }
-  return env === undefined ? input : { ...input, env: resolveEnv(context, id, env) }
+  return {
+    ...input,
+    ...(proxy !== undefined && { proxy: resolveProxy(context, proxy) }),
+    ...(env !== undefined && { env: resolveEnv(context, id, env) }),
+  }
 }
 
 function isAllowed(asked: ProjectSettings['egress'], maximum: ProjectSettings['egress']): boolean {
   return EGRESS_BY_REACH.indexOf(asked) <= EGRESS_BY_REACH.indexOf(maximum)
+}
+
+function resolveProxy({ config }: ApiContext, rules: Record<string, string>): Record<string, string> {
+  const checked = checkProxyRules(rules, config.proxy.targets)
+  if ('problem' in checked) throw invalid(`proxy.${checked.prefix}`, checked.problem)
+  return checked.rules
 }
 
 function resolveEnv(

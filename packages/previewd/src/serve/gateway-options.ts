@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http'
+import type { OriginPattern } from '../lib/origin-pattern.ts'
 import type { Artifact, Artifacts } from '../model/artifact.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Grants } from '../model/grant.ts'
@@ -10,6 +11,17 @@ import type { OpenViewers } from './viewers.ts'
 export interface Logger {
   error(fields: object, message: string): void
   debug(fields: object, message: string): void
+}
+
+export interface BackendOptions {
+  /** What the operator lets projects reach. */
+  targets: readonly OriginPattern[]
+  timeoutMs: number
+  /** Requests of one project at once; WebSockets have a limit of their own. */
+  requestsPerProject: number
+  /** Of one request. */
+  bodyBytes: number
+  isOwnPort(port: number): boolean
 }
 
 /** What the gateway needs of the other parts. */
@@ -27,6 +39,10 @@ export interface GatewayOptions {
   status(project: string): ProjectStatus
   /** Keyless loopback counts as an editor, for example. */
   isEditor(req: IncomingMessage): boolean
+  /** True for an `Authorization` header with a key of this server, which no project code and no back end gets. */
+  isOwnKey(authorization: string): boolean
+  /** Without it, no request is sent to a back end. */
+  backends?: BackendOptions
   /** The build made for `/preview/{id}/` as its base, of the same revision as `buildId`; started where there is none. */
   variant(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'>
   /** Host and port below which each project has its name, e.g. `localhost:4400`. */

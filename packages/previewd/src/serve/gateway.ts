@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Encoding } from '../model/artifact.ts'
 import { sendMessage, sendRedirect } from './answers.ts'
+import { Backends } from './backend/backends.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { LiveSockets } from './live-socket.ts'
 import { isNavigation } from './navigation.ts'
@@ -16,11 +17,11 @@ import { type HostTarget, hostReader } from './preview-host.ts'
 import { NOTHING_HERE } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
 import { createSessionAgent } from './session/proxy.ts'
-import { refuseUpgrade } from './session/refuse-upgrade.ts'
-import { SessionTunnels } from './session/upgrade.ts'
 import { SiteProfiles } from './site-profiles.ts'
 import { StatusStreams } from './status-stream.ts'
 import { answerUpgrade, type UpgradeParts } from './upgrades.ts'
+import { refuseUpgrade } from './upstream/refuse-upgrade.ts'
+import { Tunnels } from './upstream/tunnels.ts'
 
 /** Serves previews: by the name of a project or a build in the Host header, or below `/preview/` on the API's host. */
 export interface Gateway {
@@ -38,8 +39,10 @@ const KNOWN_ACCEPT_HEADERS = 200
 
 export function createGateway(options: GatewayOptions): Gateway {
   const accepts = new LRUCache<string, readonly Encoding[]>({ max: KNOWN_ACCEPT_HEADERS })
+  const backends = options.backends && new Backends(options.backends, options)
   const parts: PathParts = {
     options,
+    backends,
     profiles: new SiteProfiles(options.frameAncestors),
     pathProfiles: new PathProfiles(options.frameAncestors),
     routerBases: new RouterBases(),
@@ -48,7 +51,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     accepted: (header) => acceptedOnce(accepts, header),
   }
   const targetOf = hostReader(options)
-  const upgrades: UpgradeParts = { options, tunnels: new SessionTunnels(), live: liveSockets(options) }
+  const upgrades: UpgradeParts = { options, tunnels: new Tunnels(), live: liveSockets(options), backends }
   const guard = (req: IncomingMessage, res: ServerResponse, answering: Promise<void>): void => {
     answering.catch((error: unknown) => fail(req, res, error, options))
   }
@@ -57,7 +60,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     handle: (req, res) => guard(req, res, answer(req, res, targetOf(req), parts)),
     handleUpgrade(req, socket, head) {
       const target = targetOf(req)
-      if (target.kind === 'project') answerUpgrade(req, socket, head, target.project, upgrades)
+      if (target.kind === 'project' || target.kind === 'build')
+        answerUpgrade(req, socket, head, target, upgrades)
       else refuseUpgrade(socket, 404)
     },
     handleOnPathListener: (req, res) => guard(req, res, answerBelowPath(req, res, 'own', parts)),
@@ -66,6 +70,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       upgrades.tunnels.close()
       upgrades.live?.close()
       parts.sessionAgent.destroy()
+      backends?.close()
     },
   }
 }

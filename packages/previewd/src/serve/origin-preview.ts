@@ -2,6 +2,7 @@ import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
 import type { Artifact, Encoding } from '../model/artifact.ts'
 import { admit } from './admit.ts'
 import { sendMessage } from './answers.ts'
+import type { Backends } from './backend/backends.ts'
 import { CLIENT_PATH, sendClientScript } from './client/client-script.ts'
 import { findEarlierAsset } from './earlier-assets.ts'
 import type { GatewayOptions } from './gateway-options.ts'
@@ -22,10 +23,14 @@ export interface OriginParts {
   profiles: SiteProfiles
   streams: StatusStreams
   sessionAgent: Agent
+  backends: Backends | undefined
   accepted(header: string | string[] | undefined): readonly Encoding[]
 }
 
-/** Answers at the origin of a project, from its session or with what is published, or at the origin of one build. */
+/**
+ * Answers at the origin of a project, from a back end, its session or with what is published, or at the origin of one
+ * build.
+ */
 export async function answerAtOrigin(
   req: IncomingMessage,
   res: ServerResponse,
@@ -34,6 +39,8 @@ export async function answerAtOrigin(
 ): Promise<void> {
   const project = parts.options.projects.get(target.project)
   if (project === undefined) return sendMessage(req, res, NO_PROJECT)
+  const backend = parts.backends?.find(req, project)
+  if (parts.backends && backend) return parts.backends.answer(req, res, project, backend)
   const session = target.buildId === undefined ? sessionFor(req, project, parts.options) : undefined
   if (session !== undefined) {
     const { instrument } = project.settings

@@ -20,7 +20,7 @@ const MALFORMED = {
   text: 'It is not one that a browser would send.',
 }
 
-const NO_SERVICE_WORKERS = {
+export const NO_SERVICE_WORKERS = {
   status: 403,
   heading: 'No service workers here',
   text: 'A service worker would keep showing an old build, so previews do not serve its script.',

@@ -1,34 +1,38 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Project } from '../model/project.ts'
+import type { Backends } from './backend/backends.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { LIVE_PATH, type LiveSockets } from './live-socket.ts'
+import { isOwnOrigin } from './own-origin.ts'
 import { splitTarget } from './request-path.ts'
-import { isEditorOf, isOwnOrigin, isWebSocket, sessionFor } from './session/editor-session.ts'
-import { refuseUpgrade } from './session/refuse-upgrade.ts'
-import type { SessionTunnels } from './session/upgrade.ts'
+import { isEditorOf, sessionFor } from './session/editor-session.ts'
+import { toUpstreamHeaders } from './upstream/headers.ts'
+import { refuseUpgrade, type UpgradeRefusal } from './upstream/refuse-upgrade.ts'
+import { isWebSocket, type Tunnels } from './upstream/tunnels.ts'
 
 export interface UpgradeParts {
   options: GatewayOptions
-  tunnels: SessionTunnels
+  tunnels: Tunnels
+  backends: Backends | undefined
   live: LiveSockets | undefined
 }
 
-type Refusal = Parameters<typeof refuseUpgrade>[1]
-
 /**
- * Answers a WebSocket's opening request at the origin of a project: for editors alone, and for no page of another
- * origin, whose requests carry the cookies of this one.
+ * Answers a WebSocket's opening request at the origin of a project or a build, for no page of another origin, whose
+ * requests carry the cookies of this one: those for a back end to who may see the preview, all others to editors.
  */
 export function answerUpgrade(
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  projectId: string,
+  target: { project: string; buildId?: string },
   parts: UpgradeParts,
 ): void {
-  const project = parts.options.projects.get(projectId)
-  const refusal = project === undefined ? 404 : open(req, socket, head, project, parts)
+  // A client that breaks off is no error of anybody.
+  socket.on('error', () => socket.destroy())
+  const project = parts.options.projects.get(target.project)
+  const refusal = project === undefined ? 404 : open(req, socket, head, project, target, parts)
   if (refusal !== undefined) refuseUpgrade(socket, refusal)
 }
 
@@ -38,16 +42,19 @@ function open(
   socket: Duplex,
   head: Buffer,
   project: Project,
-  { options, tunnels, live }: UpgradeParts,
-): Refusal | undefined {
+  { buildId }: { buildId?: string },
+  { options, tunnels, live, backends }: UpgradeParts,
+): UpgradeRefusal | undefined {
+  const backend = backends?.find(req, project)
+  if (backends && backend) return backends.openSocket(req, socket, head, project, backend, tunnels)
+  if (buildId !== undefined) return 404
   const { rawPath, query } = splitTarget(req.url ?? '')
   if (!isOwnOrigin(req) || !isEditorOf(req, project, query, options)) return 403
   if (!isWebSocket(req)) return 400
-  // A client that breaks off is no error of anybody.
-  socket.on('error', () => socket.destroy())
   if (rawPath === LIVE_PATH) return live === undefined ? 404 : live.open(req, socket, head, project.id)
   const session = sessionFor(req, project, options)
   if (session === undefined) return 404
-  req.url = session.url
-  return tunnels.open(req, socket, head, { project: project.id, socketPath: session.socket })
+  const headers = toUpstreamHeaders(req, options.isOwnKey)
+  const asking = { socketPath: session.socket, path: session.url, headers }
+  return tunnels.open(socket, head, { project: project.id, asking })
 }

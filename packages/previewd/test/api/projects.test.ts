@@ -55,6 +55,16 @@ describe('PUT project', () => {
     expect(server.store.projects.get('demo')).toBeUndefined()
   })
 
+  it('keeps proxy targets that the operator allows, and names the one that is not', async () => {
+    await server.close()
+    server = await startServer({ PREVIEWD_PROXY_TARGETS: 'https://*.example.org' })
+    const kept = await put({ proxy: { '/api/': 'https://a.example.org/' } })
+    expect(kept.json()).toMatchObject({ proxy: { '/api': 'https://a.example.org' } })
+    const refused = await put({ proxy: { '/api': 'http://169.254.169.254' } })
+    expect(refused.json()).toMatchObject({ code: 'SETTINGS_INVALID', errors: [{ path: 'proxy./api' }] })
+    expect((await put({ proxy: {} })).json()).toMatchObject({ proxy: {} })
+  })
+
   it('refuses a source that the server does not have', async () => {
     const answer = await put({ source: { kind: 'local', path: '/srv/app' } })
     expect(answer.json()).toMatchObject({ code: 'SOURCE_NOT_SUPPORTED', status: 422 })

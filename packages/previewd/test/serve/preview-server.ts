@@ -178,6 +178,7 @@ export class PreviewServer {
       events: { listen: (listener) => this.#listen(listener) },
       status: (id) => this.#statusOf(id),
       isEditor: () => this.editor,
+      isOwnKey: (authorization) => authorization === 'Bearer pvd_own',
       variant: (project, buildId) => this.variant(project, buildId),
       previewDomain: () => 'localhost',
       pathMode: 'redirect',

@@ -32,6 +32,11 @@ export async function answerAtPath(
   if (project === undefined) return sendMessage(req, res, NO_PROJECT)
   const prefix = `/preview/${id}`
   if (rawPath === prefix) return sendRedirect(res, 308, `${prefix}/${query}`)
+  if (parts.backends?.findBelow(rawPath.slice(prefix.length), project)) {
+    // Pages at a path ask for `/api` at the top of a host that is not theirs alone, so that only the origin has it.
+    if (options.pathMode !== 'redirect') return sendMessage(req, res, BACKEND_NEEDS_ORIGIN)
+    return redirectToPreview(res, id, `${rawPath.slice(prefix.length + 1)}${query}`, parts)
+  }
   const preflight = req.method === 'OPTIONS' && options.pathMode === 'sandboxed'
   if (preflight) return sendPreflight(res)
   const path = refuseUnfit(req, res, rawPath.slice(prefix.length))
@@ -126,6 +131,12 @@ const PRIVATE_NEEDS_ORIGIN = {
   status: 403,
   heading: 'This private preview needs an address of its own',
   text: 'Private previews are shown below a name of their own only. Whoever runs this server can set up a preview domain.',
+}
+
+const BACKEND_NEEDS_ORIGIN = {
+  status: 404,
+  heading: "The back end is at the preview's own address",
+  text: 'Requests reach the back end of a project below a name of its own only, not by a path of this server.',
 }
 
 const VARIANT_FAILED = {

@@ -3,6 +3,7 @@ import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { admission } from '../grant-cookie.ts'
 import { isNavigation } from '../navigation.ts'
+import { isOfForeignPage } from '../own-origin.ts'
 import { decodePath, splitTarget } from '../request-path.ts'
 import type { SessionAddress } from './proxy.ts'
 
@@ -38,32 +39,4 @@ export function sessionFor(
   if (offered !== undefined && isNavigation(req)) return undefined
   const address = options.sessions.address(project.id)
   return address && { ...address, url: rawPath + (offered?.cleanQuery ?? query) }
-}
-
-/**
- * True where a page of another origin asks for something that it could use. Vite lets the pages of every name below
- * `localhost` read its modules, and those are other projects here.
- */
-function isOfForeignPage(req: IncomingMessage): boolean {
-  const { 'sec-fetch-mode': mode, 'sec-fetch-site': site } = req.headers
-  if (mode === 'navigate') return false
-  return !isOwnOrigin(req) || site === 'cross-site' || site === 'same-site'
-}
-
-/** True where a browser's page of this very origin asks, or a client that is no browser. */
-export function isOwnOrigin({ headers: { origin, host } }: IncomingMessage): boolean {
-  if (origin === undefined) return true
-  const own = host?.toLowerCase()
-  return own !== undefined && (origin === `http://${own}` || origin === `https://${own}`)
-}
-
-/** A WebSocket's opening request (RFC 6455, 4.2.1). */
-export function isWebSocket({ method, headers }: IncomingMessage): boolean {
-  const key = headers['sec-websocket-key']
-  return (
-    method === 'GET' &&
-    headers.upgrade?.toLowerCase() === 'websocket' &&
-    key !== undefined &&
-    /^[A-Za-z0-9+/]{22}==$/.test(key)
-  )
 }

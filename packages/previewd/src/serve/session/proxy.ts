@@ -1,10 +1,11 @@
-import { Agent, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createProxyServer } from 'httpxy'
 import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
 import {
   acceptsGzip,
   createCompression,
@@ -13,7 +14,6 @@ import {
   toCompressedHeaders,
 } from './compress.ts'
 import { clientInjection } from './inject-client.ts'
-import { toClientHeaders, toUpstreamHeaders } from './upstream-headers.ts'
 
 /** A dev server that says nothing for so long is not waited for; the first answer of one takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
@@ -34,7 +34,7 @@ export async function answerFromSession(
   req: IncomingMessage,
   res: ServerResponse,
   session: SessionAddress & { url: string; agent: Agent; instrument: boolean },
-  options: Pick<GatewayOptions, 'frameAncestors' | 'logger'>,
+  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
   const proxy = createProxyServer({
     target: { socketPath: session.socket },
@@ -53,9 +53,20 @@ export async function answerFromSession(
     else sendMessage(req, res, NO_ANSWER)
   }
   proxy.on('proxyRes', (answer) => void sendAnswer(req, res, answer, change, options).catch(fail))
-  req.headers = toUpstreamHeaders(req)
+  req.headers = toDevServerHeaders(req, options)
   req.url = session.url
   await proxy.web(req, res).catch(fail)
+}
+
+/** A page is asked for whole and as it is, because a script is put into it. */
+function toDevServerHeaders(
+  req: IncomingMessage,
+  { isOwnKey }: Pick<GatewayOptions, 'isOwnKey'>,
+): IncomingHttpHeaders {
+  const headers = toUpstreamHeaders(req, isOwnKey)
+  if (!isNavigation(req)) return headers
+  for (const name of ['if-none-match', 'if-modified-since', 'if-range', 'range']) delete headers[name]
+  return { ...headers, 'accept-encoding': 'identity' }
 }
 
 /** What is done to an answer where it can be. */

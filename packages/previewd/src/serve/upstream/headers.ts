@@ -1,5 +1,4 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { isNavigation } from '../navigation.ts'
 import { framePolicy } from '../site-profiles.ts'
 
 /** RFC 9110, 7.6.1, and what older proxies and servers take for the same. */
@@ -30,10 +29,13 @@ const BEYOND_PREVIEW = new Set([
 const OWN_COOKIE = /^__Host-previewd-/i
 
 /**
- * The headers with which project code gets a request: all of the client's but previewd's own cookies and what belongs
- * to the connection. A page is asked for whole and as it is, because a script is put into it.
+ * The headers with which project code, or a back end of a project, gets a request: all of the client's but previewd's
+ * own cookies and keys and what belongs to the connection.
  */
-export function toUpstreamHeaders(req: IncomingMessage): IncomingHttpHeaders {
+export function toUpstreamHeaders(
+  req: IncomingMessage,
+  isOwnKey: (authorization: string) => boolean,
+): IncomingHttpHeaders {
   const headers = { ...req.headers }
   // The server in front has answered `Expect` already.
   const dropped = [...HOP_BY_HOP, ...connectionTokens(headers.connection), 'expect']
@@ -43,21 +45,23 @@ export function toUpstreamHeaders(req: IncomingMessage): IncomingHttpHeaders {
   const cookie = withoutOwnCookies(headers.cookie)
   if (cookie === undefined) delete headers.cookie
   else headers.cookie = cookie
-  if (isNavigation(req)) {
-    headers['accept-encoding'] = 'identity'
-    for (const name of ['if-none-match', 'if-modified-since', 'if-range', 'range']) delete headers[name]
-  }
+  if (headers.authorization !== undefined && isOwnKey(headers.authorization)) delete headers.authorization
   headers['x-forwarded-for'] ??= req.socket.remoteAddress ?? ''
   headers['x-forwarded-proto'] ??= 'http'
   headers['x-forwarded-host'] ??= headers.host ?? ''
   return headers
 }
 
+interface AnswerOptions {
+  frameAncestors: readonly string[]
+  /** Lower-case names of headers that are not sent on. */
+  drop?: readonly string[]
+  /** A value as it is sent on, by the lower-case name of its header. */
+  rewrite?: (name: string, value: string) => string
+}
+
 /** The headers of an answer of project code, name and value by turns, as they may be sent on. */
-export function toClientHeaders(
-  raw: readonly string[],
-  options: { frameAncestors: readonly string[]; drop?: readonly string[] },
-): string[] {
+export function toClientHeaders(raw: readonly string[], options: AnswerOptions): string[] {
   const dropped = new Set([...HOP_BY_HOP, ...BEYOND_PREVIEW, ...(options.drop ?? [])])
   for (const [name, value] of pairs(raw)) {
     if (name.toLowerCase() === 'connection') for (const token of connectionTokens(value)) dropped.add(token)
@@ -69,7 +73,7 @@ export function toClientHeaders(
     if (dropped.has(lower) || lower.startsWith('x-accel-')) continue
     const sent = lower === 'set-cookie' ? toOwnCookie(value) : value
     if (sent === undefined) continue
-    kept.push(name, sent)
+    kept.push(name, options.rewrite?.(lower, sent) ?? sent)
     names.add(lower)
   }
   kept.push('X-Robots-Tag', 'noindex')
