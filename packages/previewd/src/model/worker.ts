@@ -109,8 +109,14 @@ export type TaskOutcome =
 /** What runs in a session: the project's own dev server, started as its authors would. */
 export type DevTask =
   /** The project's Vite, with its own config; frameworks that are Vite plugins (TanStack Start, React Router, SvelteKit) too. */
-  | { kind: 'vite-dev'; root: string; env: Record<string, string> }
-  /** A dev command with a server of its own (Astro, Nuxt), told to listen on 127.0.0.1:{port} inside the sandbox. */
+  | {
+      kind: 'vite-dev'
+      root: string
+      env: Record<string, string>
+      /** One that starts Vite itself. */
+      framework?: 'astro' | 'nuxt'
+    }
+  /** A command with a server of its own, which listens on 127.0.0.1:{port} inside the sandbox. */
   | { kind: 'command-dev'; command: string; cwd: string; env: Record<string, string>; port: number }
 
 /** What one batch of changes did to the pages that are open. */

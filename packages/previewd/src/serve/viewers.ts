@@ -4,7 +4,7 @@ const MAX_PAGES = 5000
 const MAX_PAGES_PER_PROJECT = 256
 /** Projects whose last report is kept while no page is open. */
 const MAX_PROJECTS = 2000
-/** A page that is reloaded, or whose connection broke, is back within this time; until then it counts as open. */
+/** A page that is reloaded, or whose connection broke, is back within this time. */
 const GRACE_MS = 2000
 
 /** One open page of an editor. */
@@ -22,14 +22,14 @@ export interface OpenViewers extends Viewers {
 }
 
 /**
- * Counts the pages that show a project, and keeps the newest revision that one of them painted. A page that leaves counts
- * for a moment longer: most are being reloaded.
+ * Counts the pages that show a project, and keeps the newest revision that one of them painted. The last
+ * page of a project counts for a moment after it left: most that leave are being reloaded.
  */
 export function createViewers(options: { now?: () => number } = {}): OpenViewers {
   const { now = Date.now } = options
   const counts = new Map<string, number>()
-  /** Pages that left a moment ago; the oldest first. */
-  const leaving = new Map<string, NodeJS.Timeout[]>()
+  /** Projects whose last page left a moment ago. */
+  const leaving = new Map<string, NodeJS.Timeout>()
   const reports = new Map<string, Painted>()
   const listeners = new Set<(project: string) => void>()
   let pages = 0
@@ -44,20 +44,15 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     tell(project)
   }
   const linger = (project: string): void => {
-    const timers = leaving.get(project) ?? []
-    if (timers.length >= MAX_PAGES_PER_PROJECT) return
     const timer = setTimeout(() => {
-      comeBack(project)
+      leaving.delete(project)
       tell(project)
     }, GRACE_MS)
-    leaving.set(project, [...timers, timer.unref()])
+    leaving.set(project, timer.unref())
   }
-  /** Whoever comes is taken for the one that left first. */
   const comeBack = (project: string): void => {
-    const [first, ...rest] = leaving.get(project) ?? []
-    clearTimeout(first)
-    if (rest.length > 0) leaving.set(project, rest)
-    else leaving.delete(project)
+    clearTimeout(leaving.get(project))
+    leaving.delete(project)
   }
   const report = (project: string, said: Omit<Painted, 'at'>): void => {
     const kept = reports.get(project)
@@ -70,7 +65,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     tell(project)
   }
   return {
-    count: (project) => (counts.get(project) ?? 0) + (leaving.get(project)?.length ?? 0),
+    count: (project) => counts.get(project) ?? (leaving.has(project) ? 1 : 0),
     painted: (project) => reports.get(project),
     listen(listener) {
       listeners.add(listener)
@@ -86,7 +81,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
         leave() {
           if (!inside) return
           inside = false
-          linger(project)
+          if (counts.get(project) === 1) linger(project)
           add(project, -1)
         },
       }

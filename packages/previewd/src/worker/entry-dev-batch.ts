@@ -22,20 +22,34 @@ interface Update {
 type Payload = { type: string; updates?: Update[] } & Record<string, unknown>
 const SETTLE_TIMEOUT_MS = 10_000
 
+/** The Vite servers of a session, as they are now: a framework that restarts has others. */
+export interface SessionServers {
+  /** The one that pages talk to. */
+  readonly main: ViteDevServer
+  /** Those that only render. */
+  readonly others: readonly ViteDevServer[]
+  /** Waits for what is made of changed files outside of Vite; true where pages have to be reloaded for it. */
+  settle?(files: readonly string[]): Promise<boolean>
+}
+
 /**
  * Brings batches of changes into a Vite dev server that does not watch files. What Vite would send for each file is
  * held back until all of them were looked at, then goes out as one payload.
  */
 export class HotBatches {
-  readonly #server: ViteDevServer
+  readonly #servers: SessionServers
   /** Updates that pages have not got, because something else in their batch did not compile. */
   #held: Update[] = []
   #holdsReload = false
   /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
   readonly #broken = new Set<string>()
 
-  constructor(server: ViteDevServer) {
-    this.#server = server
+  constructor(servers: SessionServers) {
+    this.#servers = servers
+  }
+
+  get #server(): ViteDevServer {
+    return this.#servers.main
   }
 
   async apply(revision: number, events: readonly FileEvent[]): Promise<BatchResult> {
@@ -43,11 +57,13 @@ export class HotBatches {
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
     const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
+    const settling = this.#servers.settle?.(events.map(({ file }) => file))
     const payloads = await this.#collect(all)
     if (this.#server.config !== config) {
       this.#forget()
       return { kind: 'restart', errors: [] }
     }
+    if (await settling) this.#holdsReload = true
     const result = await this.#finish(all, payloads)
     this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
     return result
@@ -55,14 +71,17 @@ export class HotBatches {
 
   /** Vite's own listeners do the work; each is waited for. */
   async #collect(events: readonly FileEvent[]): Promise<Payload[]> {
-    const { ws, watcher } = this.#server
+    const { ws } = this.#server
+    const watchers = [...this.#servers.others, this.#server].map(({ watcher }) => watcher)
     const payloads: Payload[] = []
     const send = ws.send
     ws.send = (...payload) => void payloads.push(toPayload(payload))
     try {
       for (const { file, kind } of events) {
-        await settled(() => watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
-        await settled(() => watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
+        for (const watcher of watchers) {
+          await settled(() => watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
+          await settled(() => watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
+        }
       }
     } finally {
       ws.send = send
@@ -134,7 +153,7 @@ export class HotBatches {
   /** Before version 6 Vite itself reloads pages for such a file. */
   #isOnServerOnly(file: string): boolean {
     const has = ({ moduleGraph }: DevEnvironment) => (moduleGraph.getModulesByFile(file)?.size ?? 0) > 0
-    return this.#serverSides().some(has) && !has(this.#clientSide())
+    return [...this.#serverSides(), ...this.#servers.others].some(has) && !has(this.#clientSide())
   }
 
   #isPublic(file: string): boolean {

@@ -27,6 +27,7 @@ export interface ResolvedDevConfig {
   root: string
   /** '' where there is none. */
   publicDir: string
+  build?: { ssr?: unknown }
   server: {
     watch?: unknown
     hmr?: unknown
@@ -62,9 +63,10 @@ if (hot && client) {
 
 /**
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
- * own address is that of the hot updates too, and Host is checked by who stands in front.
+ * own address is that of the hot updates too, and Host is checked by who stands in front. `onServer` gets each server
+ * that is made with it.
  */
-export function sessionPlugin(): object {
+export function sessionPlugin(onServer?: (server: ViteDevServer) => void): object {
   return {
     name: 'previewd:session',
     enforce: 'post',
@@ -72,13 +74,24 @@ export function sessionPlugin(): object {
       server.watch = null
       server.allowedHosts = true
       server.fs?.allow?.push(PACKAGES)
-      server.hmr = { overlay: overlayOf(server.hmr) }
+      server.hmr = adaptedHmr(server.hmr)
     },
+    configureServer: (server: ViteDevServer) => onServer?.(server),
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
     load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
   }
 }
 
-function overlayOf(hmr: unknown): boolean {
-  return !(typeof hmr === 'object' && hmr !== null && 'overlay' in hmr && hmr.overlay === false)
+/** Without any address; the listener that a framework has and the switch of the overlay stay. */
+function adaptedHmr(hmr: unknown): object | false {
+  // A server that only renders has none.
+  if (hmr === false) return false
+  const { overlay, server, path }: HmrOptions = typeof hmr === 'object' ? (hmr ?? {}) : {}
+  return { overlay: overlay !== false, ...(server !== undefined && { server, path }) }
+}
+
+interface HmrOptions {
+  overlay?: unknown
+  server?: unknown
+  path?: unknown
 }

@@ -4,14 +4,20 @@ import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
 import type { ToolError } from '../model/worker.ts'
 import { type BatchResult, type FileEvent, HotBatches } from './entry-dev-batch.ts'
-import { sessionPlugin, type Vite } from './entry-dev-vite.ts'
+import { startServers } from './entry-dev-frameworks.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
-import { viteEntry, viteFolder } from './entry-vite-folder.ts'
 import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export type DevRequest =
-  | { type: 'start'; cwd: string; port: number; env: Record<string, string>; revision: number }
+  | {
+      type: 'start'
+      cwd: string
+      port: number
+      env: Record<string, string>
+      revision: number
+      framework?: 'astro' | 'nuxt'
+    }
   /** Paths are relative to /app. */
   | { type: 'update'; id: number; revision: number; changed: FileChange[] }
 
@@ -23,8 +29,8 @@ export type DevAnswer =
 const WIRE_FD = 3
 const APP = '/app'
 const KINDS = { added: 'add', modified: 'change', deleted: 'unlink' } as const
-/** Written by tools for themselves; nothing that a page would load. */
-const UNWATCHED = /(?:^|\/)(?:node_modules|dist|build|\.[^/]+)(?:\/|$)/
+/** Written by tools for themselves; nothing that a page would load, but for the content that Astro collected. */
+const UNWATCHED = /(?:^|\/)(?:node_modules|dist|build|\.(?!astro\/data-store\.json$)[^/]+)(?:\/|$)/
 /** Writes of a plugin that belong together arrive within this time. */
 const SETTLE_MS = 20
 
@@ -62,26 +68,16 @@ class DevHost {
     else await this.#update(request)
   }
 
-  async #start({ cwd, port, env, revision }: DevRequest & { type: 'start' }): Promise<void> {
+  async #start({ cwd, port, env, revision, framework }: DevRequest & { type: 'start' }): Promise<void> {
     process.chdir(cwd)
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
     if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
-    const folder = viteFolder(cwd)
-    process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
     observeWrites(
       (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
       (event) => this.#remember(event),
     )
-    const vite = (await import(viteEntry(folder))) as Vite
-    const server = await vite.createServer({
-      root: cwd,
-      clearScreen: false,
-      server: { host: '127.0.0.1', port, strictPort: true, open: false },
-      plugins: [sessionPlugin()],
-    })
-    await server.listen()
-    this.#batches = new HotBatches(server)
+    this.#batches = new HotBatches(await startServers(framework, { cwd, port }))
     this.#revision = revision
     this.#answer({ type: 'listening' })
   }

@@ -32,9 +32,9 @@ export class DevServerRunner {
         errors.errors = failed.errors
         child.kill('SIGKILL')
       })
-      const { cwd, port, revision } = task
-      const env = { ...this.#programs.environment(cwd), ...task.env }
-      sendOnWire(this.#wire, { type: 'start', cwd, port, env, revision } satisfies DevRequest)
+      const { kind: _, ...place } = task
+      const env = { ...this.#programs.environment(task.cwd), ...task.env }
+      sendOnWire(this.#wire, { type: 'start', ...place, env } satisfies DevRequest)
     } else {
       void this.#untilAnswering(id, task.port)
     }

@@ -78,8 +78,11 @@ export function toRequest(task: Task): TaskRequest {
 
 export function toServeRequest(task: DevTask, revision: number): ServeRequest {
   const { env } = task
-  if (task.kind === 'vite-dev')
-    return { kind: 'vite-dev', cwd: inApp(task.root), port: VITE_PORT, env, revision }
+  if (task.kind === 'vite-dev') {
+    const { framework } = task
+    const place = { cwd: inApp(task.root), port: VITE_PORT }
+    return { kind: 'vite-dev', ...place, env, revision, ...(framework && { framework }) }
+  }
   return { kind: 'command-dev', cwd: inApp(task.cwd), port: task.port, env, command: task.command }
 }
 

@@ -7,12 +7,7 @@ const plan = (
   files: Record<string, string>,
   settings: Partial<ProjectSettings> = {},
   allowedEnv: string[] = [],
-) =>
-  planDev(
-    memorySnapshot(files),
-    { ...DEFAULT_SETTINGS, ...settings },
-    { allowedEnv, previewDomain: 'preview.example.com:8443' },
-  )
+) => planDev(memorySnapshot(files), { ...DEFAULT_SETTINGS, ...settings }, { allowedEnv })
 const manifest = (scripts: Record<string, string>, devDependencies: Record<string, string> = { vite: '*' }) =>
   JSON.stringify({ scripts, devDependencies })
 
@@ -27,13 +22,14 @@ describe('a plan of what serves a project while it is edited', () => {
   })
 
   it.each([
-    ['astro', 'astro dev', 'astro dev --host 127.0.0.1 --port 4321'],
-    ['npx astro dev', 'npx astro dev', 'astro dev --host 127.0.0.1 --port 4321'],
-    ['nuxt', 'nuxt dev', 'nuxt dev --no-fork --host 127.0.0.1 --port 4321'],
-  ])('is the command of a framework with a server of its own: %s', async (_name, dev, command) => {
+    ['astro', 'astro dev'],
+    ['astro', 'npx astro dev --host'],
+    ['astro', 'astro'],
+    ['nuxt', 'nuxt dev'],
+    ['nuxt', 'nuxi dev'],
+  ] as const)('is a framework that starts Vite itself: %s by %s', async (framework, dev) => {
     const files = { 'package.json': manifest({ dev, build: 'x build' }, {}) }
-    const env = { __VITE_ADDITIONAL_SERVER_ALLOWED_HOSTS: '.preview.example.com' }
-    const task = { kind: 'command-dev', command, cwd: '/app', port: 4321, env }
+    const task = { kind: 'vite-dev', framework, root: '/app', env: {} }
     expect(await plan(files)).toEqual({ root: '', task })
   })
 

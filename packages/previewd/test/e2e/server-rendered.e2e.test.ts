@@ -58,3 +58,33 @@ test('a page that a server renders follows edits of itself at once, and of its s
   const built = await client.push('kit', {}, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'error', diagnostics: [{ code: 'SERVER_RENDERED' }] })
 }, 120_000)
+
+const astro = (text: string) => `---
+import { platform } from 'node:os'
+---
+<html><head><link rel="icon" href="data:," /></head><body><h1>${text} on {platform()}</h1></body></html>
+`
+const ASTRO = {
+  'package.json': JSON.stringify({
+    private: true,
+    type: 'module',
+    scripts: { dev: 'astro dev', build: 'astro build' },
+    dependencies: { astro: '^5.16.0' },
+  }),
+  'astro.config.mjs': 'export default { devToolbar: { enabled: false } }\n',
+  'src/pages/index.astro': astro('first'),
+}
+
+test('a framework that starts Vite itself gets its pages reloaded by each edit, and they say what they show', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const started = await client.push('astro', ASTRO, { wait: 'live', timeoutMs: 100_000 })
+  expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  await using opened = await openPage(browser, client.previewUrl('astro'), { text: 'first on linux' })
+  await expect.poll(async () => (await client.status('astro')).painted).toMatchObject({ revision: 1 })
+  const edit = { 'src/pages/index.astro': astro('second') }
+  const edited = await client.push('astro', edit, { wait: 'painted' })
+  expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
+  expect(await opened.page.textContent('h1')).toBe('second on linux')
+  expect(opened.problems).toEqual([])
+}, 120_000)

@@ -84,7 +84,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     workers,
     events,
     egress: options.egress?.(socketDir) ?? createEgress({ ...config.egress, socketDir }),
-    plan: (snapshot, settings) => planDev(snapshot, settings, { ...config, previewDomain: 'localhost' }),
+    plan: (snapshot, settings) => planDev(snapshot, settings, config),
     socketDir,
     processes: config.build.processes,
     logBytes: config.build.logBytes,

@@ -26,7 +26,8 @@ test('a page that is reloaded counts all the time, and once; one that stays away
   const viewers = createViewers()
   const counted: number[] = []
   viewers.listen((project) => counted.push(viewers.count(project)))
-  viewers.enter('demo')?.leave()
+  const page = viewers.enter('demo')
+  page?.leave()
   vi.advanceTimersByTime(1900)
   const reloaded = viewers.enter('demo')
   vi.advanceTimersByTime(10_000)
@@ -36,6 +37,14 @@ test('a page that is reloaded counts all the time, and once; one that stays away
   vi.advanceTimersByTime(2000)
   expect(viewers.count('demo')).toBe(0)
   expect(counted).toEqual([1, 1, 1, 1, 0])
+})
+
+test('a page that is back before its old self has left counts once', () => {
+  const viewers = createViewers()
+  const old = viewers.enter('demo')
+  viewers.enter('demo')
+  old?.leave()
+  expect(viewers.count('demo')).toBe(1)
 })
 
 test('the newest revision that was painted is kept, with the time and the last word on its errors', () => {
