@@ -73,6 +73,20 @@ const environmentSchema = z.object({
   PREVIEWD_PROXY_TARGETS: origins,
   PREVIEWD_PROXY_TIMEOUT_MS: count(60_000),
   PREVIEWD_PROXY_REQUESTS: count(128),
+  PREVIEWD_SOURCES: list,
+  PREVIEWD_SOURCE_TIMEOUT_MS: count(15_000),
+  PREVIEWD_AZURE_CONNECTION_STRING: z.string().min(1).optional(),
+  PREVIEWD_AZURE_ACCOUNT: z
+    .string()
+    .regex(/^[a-z0-9]{3,24}$/, 'the name of a storage account')
+    .optional(),
+  PREVIEWD_AZURE_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  PREVIEWD_AZURE_KEY: z.string().min(1).optional(),
+  PREVIEWD_AZURE_SAS: z.string().min(1).optional(),
+  PREVIEWD_S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  PREVIEWD_S3_REGION: z.string().min(1).optional(),
+  PREVIEWD_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  PREVIEWD_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   PREVIEWD_MAX_FILE: bytes(100 * MIB),
   PREVIEWD_MAX_PROJECT: bytes(GIB),
   PREVIEWD_MAX_FILES: count(20_000),
@@ -93,6 +107,24 @@ const clientSchema = z.object({
   PREVIEWD_API_KEY: z.string().optional(),
   PREVIEWD_PORT: z.string().default('4400'),
 })
+
+/** How to reach Azure Blob Storage: all of it in one text, or an account with a key, a SAS or an identity of the machine. */
+export interface AzureSettings {
+  connectionString: string | undefined
+  account: string | undefined
+  /** Where blobs are, if not at the account's public address. */
+  endpoint: string | undefined
+  key: string | undefined
+  sas: string | undefined
+}
+
+/** How to reach S3. What is not given is looked for as the AWS SDK does: environment, files, role of the machine. */
+export interface S3Settings {
+  endpoint: string | undefined
+  region: string | undefined
+  accessKeyId: string | undefined
+  secretAccessKey: string | undefined
+}
 
 /** Everything the operator can set, resolved. Sizes in bytes, times in milliseconds. */
 export interface Config {
@@ -132,6 +164,14 @@ export interface Config {
   egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
   /** Back ends that previews may reach: which, how long one may be silent, requests of one project at once. */
   proxy: { targets: OriginPattern[]; timeoutMs: number; requests: number }
+  sources: {
+    /** Places that projects may be fetched from, e.g. `azure-blob:projects/{projectId}/frontend/`; the first is the default. */
+    places: string[]
+    /** How long a source may be silent within one request. */
+    timeoutMs: number
+    azure: AzureSettings
+    s3: S3Settings
+  }
   limits: {
     fileBytes: number
     projectBytes: number
@@ -228,6 +268,23 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       targets: env.PREVIEWD_PROXY_TARGETS,
       timeoutMs: env.PREVIEWD_PROXY_TIMEOUT_MS,
       requests: env.PREVIEWD_PROXY_REQUESTS,
+    },
+    sources: {
+      places: env.PREVIEWD_SOURCES,
+      timeoutMs: env.PREVIEWD_SOURCE_TIMEOUT_MS,
+      azure: {
+        connectionString: env.PREVIEWD_AZURE_CONNECTION_STRING,
+        account: env.PREVIEWD_AZURE_ACCOUNT,
+        endpoint: env.PREVIEWD_AZURE_ENDPOINT,
+        key: env.PREVIEWD_AZURE_KEY,
+        sas: env.PREVIEWD_AZURE_SAS,
+      },
+      s3: {
+        endpoint: env.PREVIEWD_S3_ENDPOINT,
+        region: env.PREVIEWD_S3_REGION,
+        accessKeyId: env.PREVIEWD_S3_ACCESS_KEY_ID,
+        secretAccessKey: env.PREVIEWD_S3_SECRET_ACCESS_KEY,
+      },
     },
     limits: {
       fileBytes: env.PREVIEWD_MAX_FILE,

@@ -24,6 +24,7 @@ import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
 import { createViewers } from './serve/viewers.ts'
 import { createSessions } from './session/sessions.ts'
+import { createSources } from './source/sources.ts'
 import { openStore } from './store/open-store.ts'
 import { createWorkers } from './worker/workers.ts'
 
@@ -91,6 +92,8 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const { dataDir, build } = config
   const store = await openStore({ dataDir, limits: config.limits, logger })
   parts.defer(() => store.close())
+  const sources = createSources(config)
+  parts.defer(() => sources[Symbol.asyncDispose]())
   const workers = createWorkers({
     dataDir,
     minimumTier: config.sandbox,
@@ -115,7 +118,7 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const socketDir = join(dataDir, 'run')
   // Sockets of a server that was killed.
   await rm(socketDir, { recursive: true, force: true })
-  return { ...store, workers, environments, artifacts, events: createEventBus(), socketDir }
+  return { ...store, sources, workers, environments, artifacts, events: createEventBus(), socketDir }
 }
 
 type Stages = Awaited<ReturnType<typeof openStages>>

@@ -3,12 +3,14 @@ import type { Config } from '../config.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Grants } from '../model/grant.ts'
 import type { Pipeline } from '../model/pipeline.ts'
+import type { Sources } from '../model/source.ts'
 import type { Builds, Files, Keys, Projects } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
 
 /** What the API needs of the rest of the server. */
 export interface ApiOptions {
   pipeline: Pipeline
+  sources: Sources
   projects: Projects
   files: Files
   builds: Builds

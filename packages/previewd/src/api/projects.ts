@@ -39,7 +39,8 @@ function putRoute(app: ZodApp, context: ApiContext): void {
     },
     handler: async (request, reply) => {
       const { id } = request.params
-      const { created } = context.pipeline.putProject(id, resolveSettings(context, id, request.body ?? {}))
+      const settings = resolveSettings(context, request.principal, id, request.body ?? {})
+      const { created } = context.pipeline.putProject(id, settings)
       if (created) reply.header('location', `/v1/projects/${id}`)
       return reply.code(created ? 201 : 200).send(viewWithStatus(context, id))
     },

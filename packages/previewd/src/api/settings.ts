@@ -1,3 +1,4 @@
+import { allows, type Principal } from '../access/principal.ts'
 import { PreviewdError } from '../errors.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import { checkProxyRules } from '../model/proxy-rules.ts'
@@ -9,12 +10,10 @@ const EGRESS_BY_REACH: readonly ProjectSettings['egress'][] = ['none', 'allowlis
 /** Checks settings against what this server offers and turns them into the model's; throws a coded error. */
 export function resolveSettings(
   context: ApiContext,
+  principal: Principal | null,
   id: string,
-  { env, proxy, ...input }: SettingsInput,
+  { env, proxy, source, ...input }: SettingsInput,
 ): Partial<ProjectSettings> {
-  if (input.source && input.source.kind !== 'push') {
-    throw new PreviewdError('SOURCE_NOT_SUPPORTED', `This server has no ${input.source.kind} sources.`)
-  }
   if (input.egress && !isAllowed(input.egress, context.config.egress.maximum)) {
     throw invalid('egress', `"${context.config.egress.maximum}" is the most that this server allows`)
   }
@@ -22,11 +21,26 @@ export function resolveSettings(
     const owner = context.projects.findByExternalId(input.externalId)
     if (owner && owner.id !== id) throw invalid('externalId', 'another project has it')
   }
+  const isTrusted = principal !== null && allows(principal, 'administer')
+  if (input.externalId !== undefined && !isTrusted) checkExternalId(context, id, input.externalId)
   return {
     ...input,
     ...(proxy !== undefined && { proxy: resolveProxy(context, proxy) }),
     ...(env !== undefined && { env: resolveEnv(context, id, env) }),
+    ...(source !== undefined && {
+      source: context.sources.resolve(source, {
+        id,
+        externalId: input.externalId ?? context.projects.get(id)?.settings.externalId,
+        isTrusted,
+      }),
+    }),
   }
+}
+
+/** Where places follow from external ids, whoever sets one could read the files of another tenant. */
+function checkExternalId({ sources, projects }: ApiContext, id: string, externalId: string): void {
+  if (!sources.followExternalId || projects.get(id)?.settings.externalId === externalId) return
+  throw invalid('externalId', 'on this server it decides where files are read: only the operator sets it')
 }
 
 function isAllowed(asked: ProjectSettings['egress'], maximum: ProjectSettings['egress']): boolean {

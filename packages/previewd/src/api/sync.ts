@@ -1,13 +1,15 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
-import { PreviewdError } from '../errors.ts'
+import type { SyncRequest } from '../model/pipeline.ts'
 import { type ApiContext, requireProject } from './context.ts'
-import { changesAnswer, syncBody } from './schemas/changes.ts'
+import { changesAnswer, type SyncBody, syncBody } from './schemas/changes.ts'
 import { problems, projectParams, waitQuery } from './schemas/common.ts'
+import { waitForRevision } from './wait.ts'
 
 const tags = ['Files']
 
 /** Files that the server fetches from the project's source. */
 export function syncRoute(context: ApiContext): FastifyPluginAsyncZod {
+  const { pipeline, idempotency } = context
   return async (app) => {
     app.route({
       method: 'POST',
@@ -15,21 +17,42 @@ export function syncRoute(context: ApiContext): FastifyPluginAsyncZod {
       schema: {
         operationId: 'syncProject',
         tags,
-        summary: "Pull from the project's source",
+        summary: "Pull from the project's source: the paths that are named, or everything that differs",
         params: projectParams,
         querystring: waitQuery,
         body: syncBody.nullish(),
         response: { 200: changesAnswer, 202: changesAnswer, ...problems },
       },
-      handler: async (request) => {
-        const { source } = requireProject(context, request.params.id).settings
-        throw new PreviewdError(
-          'SOURCE_NOT_SUPPORTED',
-          source.kind === 'push'
-            ? 'The files of this project are pushed: send them to /changes.'
-            : `This server has no ${source.kind} sources.`,
+      handler: async (request, reply) => {
+        const { id } = request.params
+        requireProject(context, id)
+        const asked = toSyncRequest(request.body ?? {})
+        const applied = await idempotency.run(
+          request,
+          reply,
+          () => asked,
+          () => pipeline.sync(id, asked),
         )
+        const waited = await waitForRevision(context, reply, {
+          project: id,
+          revision: applied.revision,
+          ...request.query,
+        })
+        const { code, status, reason } = waited
+        return reply.code(code).send({
+          project: id,
+          ...applied,
+          status,
+          ...(reason === 'no_viewer' && { painted: null }),
+          ...(reason && { reason }),
+        })
       },
     })
   }
+}
+
+/** The source says whether a path was changed or deleted; without any list, everything is looked at. */
+function toSyncRequest({ changedFiles, deleted }: SyncBody): SyncRequest {
+  if (changedFiles === undefined && deleted === undefined) return {}
+  return { paths: [...(changedFiles ?? []).map(({ path }) => path), ...(deleted ?? [])] }
 }

@@ -31,6 +31,15 @@ export function filePathProblem(path: string): string | undefined {
   return segmentProblem(path) ?? segmentProblem(compatible)
 }
 
+/**
+ * Whether this lies where no project has sources: in a folder of dependencies or of git, or where the server keeps files
+ * of its own. Who copies a whole place leaves it out.
+ */
+export function isNobodysSource(path: string): boolean {
+  const segments = path.toLowerCase().split('/')
+  return SERVER_NAMES.has(segments[0] ?? '') || segments.some((name) => REFUSED_FOLDERS.has(name))
+}
+
 /** Throws INVALID_PATH, naming the path. */
 export function checkFilePath(path: string): void {
   const problem = filePathProblem(path)

@@ -8,6 +8,11 @@ import type { LogLine } from './worker.ts'
 /** How far a revision has to get before a call is answered. */
 export type WaitPoint = 'applied' | 'built' | 'live' | 'checked' | 'painted'
 
+/** What of a source is to be looked at: some paths, changed or deleted, or everything. */
+export interface SyncRequest {
+  paths?: readonly string[]
+}
+
 export interface BuildLog {
   buildId: string
   /** Lines so far; bounded by the log limit. */
@@ -24,6 +29,11 @@ export interface Pipeline {
   deleteProject(id: string): Promise<void>
   /** Applies the batch (the project is created where it does not exist) and queues a build where it changed something. */
   applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges>
+  /**
+   * Makes the project level with its source. One runs and one waits per project; what is asked for meanwhile joins the
+   * one that waits. Rejects with the errors of a source, and nothing is changed then.
+   */
+  sync(id: string, request: SyncRequest): Promise<AppliedChanges>
   /** Queues a build of the current revision, or joins the one under way for it. */
   requestBuild(id: string, options: { force?: boolean }): Promise<Build>
   cancelBuild(id: string, buildId: string): Promise<Build>

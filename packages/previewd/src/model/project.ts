@@ -3,8 +3,8 @@ export type Framework = 'auto' | 'vite' | 'static' | 'command'
 export type SourceSettings =
   | { kind: 'push' }
   | { kind: 'local'; path: string }
-  | { kind: 'azure-blob'; container: string; prefix: string }
-  | { kind: 's3'; bucket: string; prefix: string }
+  | { kind: 'azure-blob'; container: string; prefix: string; writeThrough?: boolean }
+  | { kind: 's3'; bucket: string; prefix: string; writeThrough?: boolean }
   | { kind: 'git'; url: string; ref?: string | undefined; path?: string | undefined }
 
 /** What a client may set on a project; the API document has the meaning and default of each. */

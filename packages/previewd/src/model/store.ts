@@ -1,6 +1,7 @@
 import type { Build } from './build.ts'
 import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from './files.ts'
 import type { Project, ProjectSettings } from './project.ts'
+import type { SourceNotes } from './source.ts'
 
 export interface Page<T> {
   items: T[]
@@ -62,4 +63,11 @@ export interface Keys {
 export interface ResolvedLocks {
   get(project: string): { manifestHash: string; lockfile: string } | undefined
   set(project: string, value: { manifestHash: string; lockfile: string }): void
+}
+
+/** What is known of each project's source; goes with the project. */
+export interface SourceNotesTable {
+  get(project: string): SourceNotes | undefined
+  /** Does nothing where the project is gone. */
+  set(project: string, notes: SourceNotes): void
 }

@@ -4,7 +4,8 @@ import type { Artifacts } from '../model/artifact.ts'
 import type { Environments } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Sessions, Viewers } from '../model/session.ts'
-import type { Builds, Files, Projects } from '../model/store.ts'
+import type { Sources } from '../model/source.ts'
+import type { Builds, Files, Projects, SourceNotesTable } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
 
 /** The stages that the pipeline joins, and what it is set to. */
@@ -12,6 +13,10 @@ export interface PipelineParts {
   projects: Projects
   files: Files
   builds: Builds
+  sources: Sources
+  sourceNotes: SourceNotesTable
+  /** Where what is fetched is spooled. */
+  tmpDir: string
   environments: Environments
   workers: Workers
   sessions: Sessions
@@ -20,7 +25,7 @@ export interface PipelineParts {
   artifacts: Artifacts
   events: EventBus
   logs: BuildLogs
-  config: Pick<Config, 'build' | 'allowedEnv' | 'pathMode'>
+  config: Pick<Config, 'build' | 'allowedEnv' | 'pathMode' | 'limits'>
   /** The addresses of a project's preview. */
   urls: (project: string) => { preview: string; path: string }
   /** Failures of the server that no caller is there for. */

@@ -4,7 +4,7 @@ import type { Artifact } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
 import { isFinished } from '../model/build.ts'
 import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
-import type { BuildLog, Pipeline, WaitPoint } from '../model/pipeline.ts'
+import type { BuildLog, Pipeline, SyncRequest, WaitPoint } from '../model/pipeline.ts'
 import type { Project, ProjectSettings } from '../model/project.ts'
 import type { SessionView } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
@@ -19,6 +19,7 @@ import { QuietTimers } from './quiet-timers.ts'
 import { recover } from './recover.ts'
 import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
 import { Scheduler } from './scheduler.ts'
+import { Syncs } from './syncs.ts'
 import { Variants } from './variant.ts'
 import { Watchers } from './watchers.ts'
 
@@ -39,6 +40,7 @@ export class BuildPipeline implements Pipeline {
   readonly #checking = new Set<string>()
   readonly #variants: Variants
   readonly #live: LiveChanges
+  readonly #syncs: Syncs
   readonly #quiet = new QuietTimers()
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
@@ -47,6 +49,7 @@ export class BuildPipeline implements Pipeline {
   constructor(parts: PipelineParts) {
     this.#parts = parts
     this.#afterwork = new Afterwork(parts.onError)
+    this.#syncs = new Syncs(parts, (id, batch, startedMs) => this.#apply(id, batch, startedMs))
     this.#live = new LiveChanges(parts, (project) => this.#announcer.statusChanged(project))
     this.#announcer = new Announcer(parts, this.#watchers, {
       activeBuild: (project) => this.#activeBuild(project),
@@ -90,11 +93,21 @@ export class BuildPipeline implements Pipeline {
   }
 
   async applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges> {
+    return this.#apply(id, batch, performance.now())
+  }
+
+  async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
+    this.#refuseWhileDraining()
+    this.#requireProject(id)
+    await this.#deleting.get(id)
+    return this.#syncs.sync(id, request)
+  }
+
+  async #apply(id: string, batch: ChangeBatch, startedMs: number): Promise<AppliedChanges> {
     this.#refuseWhileDraining()
     await this.#deleting.get(id)
     // Before anything is applied: a batch that is refused must not have changed the files.
     this.#scheduler.checkRoom(id)
-    const startedMs = performance.now()
     const applied = await this.#parts.files.apply(id, batch)
     const project = this.#parts.projects.get(id)
     if (applied.changed.length === 0 && !project) this.putProject(id, {})
@@ -237,6 +250,7 @@ export class BuildPipeline implements Pipeline {
     clearTimeout(timer)
     await this.#scheduler.pause(SHUTDOWN)
     this.#live.close()
+    await this.#syncs.close()
     await this.#afterwork.close()
   }
 
@@ -313,6 +327,7 @@ export class BuildPipeline implements Pipeline {
 
   async #delete(id: string): Promise<void> {
     this.#quiet.clear(id)
+    await this.#syncs.clear(id)
     await this.#parts.sessions.stop(id, 'The project was deleted.')
     await this.#scheduler.clear(id)
     await this.#afterwork.clear(id)

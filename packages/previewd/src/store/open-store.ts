@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { PreviewdError } from '../errors.ts'
 import { makeDirectoryDurable } from '../lib/file-io.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
-import type { Builds, Files, Keys, Projects, ResolvedLocks } from '../model/store.ts'
+import type { Builds, Files, Keys, Projects, ResolvedLocks, SourceNotesTable } from '../model/store.ts'
 import { BuildTable } from './build-table.ts'
 import { type DataLock, lockDataDirectory } from './data-lock.ts'
 import { isIndexed, markIndexed, openDatabase } from './database.ts'
@@ -19,6 +19,7 @@ import { ProjectTable } from './project-table.ts'
 import { type Recovery, recoverProjects } from './recover.ts'
 import { ResolvedLockTable } from './resolved-lock-table.ts'
 import { RunJournal } from './run-journal.ts'
+import { SourceNoteTable } from './source-note-table.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 const DATABASE = 'previewd.db'
@@ -47,6 +48,7 @@ export interface Store {
   builds: Builds
   keys: Keys
   locks: ResolvedLocks
+  sourceNotes: SourceNotesTable
   /** A folder for temporary files, emptied at the start. */
   tmpDir: string
   /** What the start found after a server that was killed; undefined after one that was closed. */
@@ -154,6 +156,7 @@ async function compose(
     builds: new BuildTable(database),
     keys: new KeyTable(database),
     locks: new ResolvedLockTable(database),
+    sourceNotes: new SourceNoteTable(database),
     tmpDir,
     recovery,
     async close() {

@@ -127,6 +127,7 @@ export class ProjectTable {
       this.#sql.run('INSERT OR IGNORE INTO deletions (project) VALUES (?)', id)
       this.#sql.run('DELETE FROM builds WHERE project = ?', id)
       removeResolvedLock(this.#sql, id)
+      this.#sql.run('DELETE FROM source_notes WHERE project = ?', id)
       return true
     })
   }

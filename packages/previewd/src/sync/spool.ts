@@ -14,11 +14,14 @@ export type Kept = { content: Buffer } | { spooled: SpooledContent }
 /** Keeps the contents of one request, small ones in memory and the others in one temporary file. */
 export class Spool {
   readonly #path: string
+  readonly #memoryLimitBytes: number
   #file: FileHandle | undefined
   #writtenBytes = 0
   #memoryBytes = 0
 
-  constructor(tmpDir: string) {
+  /** At most `memoryBytes` of small contents stay in memory. */
+  constructor(tmpDir: string, memoryBytes: number = MEMORY_BYTES) {
+    this.#memoryLimitBytes = memoryBytes
     this.#path = join(tmpDir, `upload-${randomUUID()}`)
   }
 
@@ -71,7 +74,7 @@ export class Spool {
   }
 
   #fits(sizeBytes: number): boolean {
-    return sizeBytes <= SMALL_BYTES && this.#memoryBytes + sizeBytes <= MEMORY_BYTES
+    return sizeBytes <= SMALL_BYTES && this.#memoryBytes + sizeBytes <= this.#memoryLimitBytes
   }
 
   async #write(piece: Buffer): Promise<void> {

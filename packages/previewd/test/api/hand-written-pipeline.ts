@@ -123,6 +123,7 @@ export function createHandWrittenPipeline(store: Store, events: EventBus): HandW
       }
       return applied
     },
+    sync: () => Promise.reject(new PreviewdError('SOURCE_NOT_SUPPORTED', 'Nothing is fetched here.')),
     async requestBuild(id, { force }) {
       throwNext()
       const newest = store.builds.newest(id)

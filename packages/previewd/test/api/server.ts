@@ -10,6 +10,7 @@ import { type Config, resolveConfig } from '../../src/config.ts'
 import { createEventBus } from '../../src/events/bus.ts'
 import type { EventBus } from '../../src/model/event.ts'
 import type { SandboxStatus } from '../../src/model/worker.ts'
+import { createSources } from '../../src/source/sources.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { createHandWrittenPipeline, type HandWrittenPipeline } from './hand-written-pipeline.ts'
 
@@ -37,6 +38,7 @@ export async function startServer(
   const dataDir = await mkdtemp(join(tmpdir(), 'previewd-api-'))
   const config = resolveConfig({ PREVIEWD_DATA: dataDir, PREVIEWD_REGISTRY: NO_REGISTRY, ...environment })
   Object.assign(config.limits, overrides.limits)
+  const sources = createSources(config)
   const store = await openStore({ dataDir, limits: config.limits })
   const events = overrides.events ?? createEventBus()
   const pipeline = createHandWrittenPipeline(store, events)
@@ -46,6 +48,7 @@ export async function startServer(
   server.sandbox = { tier: 'full', usable: true, problems: [] }
   server.app = await createApi({
     ...store,
+    sources,
     pipeline,
     events,
     config,

@@ -10,6 +10,7 @@ export const STAGES = [
   'events',
   'serve',
   'session',
+  'source',
   'store',
   'sync',
   'worker',

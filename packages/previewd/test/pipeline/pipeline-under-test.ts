@@ -15,6 +15,7 @@ import type { ProjectStatus } from '../../src/model/status.ts'
 import type { Workers } from '../../src/model/worker.ts'
 import { type BuildPipeline, createPipeline } from '../../src/pipeline/pipeline.ts'
 import { createSessions, type LiveSessions, type SessionsOptions } from '../../src/session/sessions.ts'
+import { createSources } from '../../src/source/sources.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
 import { createWorkers } from '../../src/worker/workers.ts'
 
@@ -92,8 +93,10 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     onError: (error) => errors.push(error),
     ...options.sessions,
   })
+  const sources = createSources(config)
   const pipeline = createPipeline({
     ...store,
+    sources,
     environments,
     workers,
     sessions,
@@ -110,6 +113,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   })
   const close = async () => {
     await pipeline.drain(0)
+    await sources[Symbol.asyncDispose]()
     await sessions.close()
     await environments.close()
     await workers.close()

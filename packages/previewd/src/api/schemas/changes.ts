@@ -58,6 +58,8 @@ export const syncBody = z
   })
   .meta({ id: 'Sync', description: 'What changed at the source; without a list everything is compared' })
 
+export type SyncBody = z.output<typeof syncBody>
+
 export const manifest = z
   .object({
     revision: z.number().int(),

@@ -20,18 +20,51 @@ const line = (max: number) =>
     .max(max)
     .refine((text) => !/[\0\r\n]/.test(text), 'one line of text')
 
-export const source = z
+const writeThrough = z
+  .boolean()
+  .exactOptional()
+  .meta({ description: 'Store files that are pushed in the source, too' })
+
+const asked = [
+  z.strictObject({ kind: z.literal('push') }),
+  z.strictObject({ kind: z.literal('local'), path: line(4096) }),
+  z.strictObject({
+    kind: z.literal('git'),
+    url: line(2048),
+    ref: line(255).optional(),
+    path: line(1024).optional(),
+  }),
+] as const
+
+/** As a client asks for it: what is missing is filled in from PREVIEWD_SOURCES. */
+const sourceInput = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('push') }),
-    z.strictObject({ kind: z.literal('local'), path: line(4096) }),
-    z.strictObject({ kind: z.literal('azure-blob'), container: line(63), prefix: line(1024) }),
-    z.strictObject({ kind: z.literal('s3'), bucket: line(63), prefix: line(1024) }),
+    ...asked,
     z.strictObject({
-      kind: z.literal('git'),
-      url: line(2048),
-      ref: line(255).optional(),
-      path: line(1024).optional(),
+      kind: z.literal('azure-blob'),
+      container: line(63).exactOptional(),
+      prefix: line(1024).exactOptional(),
+      writeThrough,
     }),
+    z.strictObject({
+      kind: z.literal('s3'),
+      bucket: line(63).exactOptional(),
+      prefix: line(1024).exactOptional(),
+      writeThrough,
+    }),
+  ])
+  .meta({ id: 'SourceInput', description: 'What is left out comes from what the operator set' })
+
+const source = z
+  .discriminatedUnion('kind', [
+    ...asked,
+    z.strictObject({
+      kind: z.literal('azure-blob'),
+      container: z.string(),
+      prefix: z.string(),
+      writeThrough,
+    }),
+    z.strictObject({ kind: z.literal('s3'), bucket: z.string(), prefix: z.string(), writeThrough }),
   ])
   .meta({ id: 'Source', description: 'Where the files come from' })
 
@@ -64,7 +97,7 @@ export const settingsInput = z
   .strictObject({
     name: settings.name.exactOptional(),
     externalId: settings.externalId.exactOptional(),
-    source: settings.source.exactOptional(),
+    source: sourceInput.exactOptional(),
     root: settings.root.exactOptional(),
     framework: settings.framework.exactOptional(),
     buildCommand: settings.buildCommand.exactOptional(),

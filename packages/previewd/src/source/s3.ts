@@ -1,0 +1,179 @@
+import { Readable } from 'node:stream'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3'
+import type { S3Settings } from '../config.ts'
+import { PreviewdError } from '../errors.ts'
+import { contentTypeOf } from '../lib/content-type.ts'
+import type { FileEntry } from '../model/files.ts'
+import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
+import { judgeAnswer } from './judge-answer.ts'
+import type { ObjectSourceOptions } from './object-places.ts'
+import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
+import { watchedBody } from './watched-body.ts'
+
+const SERVICE = 'S3'
+const SHA256 = /^[0-9a-f]{64}$/
+
+/** The client for what the operator set; attempts are ours to make, see retry.ts. */
+export function createS3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Settings): S3Client {
+  return new S3Client({
+    maxAttempts: 1,
+    // Servers other than Amazon's often know neither checksums nor a host name for each bucket.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    forcePathStyle: endpoint !== undefined,
+    ...(endpoint !== undefined && { endpoint, region: region ?? 'us-east-1' }),
+    ...(region !== undefined && { region }),
+    ...(accessKeyId !== undefined &&
+      secretAccessKey !== undefined && { credentials: { accessKeyId, secretAccessKey } }),
+  })
+}
+
+/** The files below a prefix of an S3 bucket; `sha256` in an object's metadata is its hash, which listings do not have. */
+export class S3Source implements Source {
+  readonly #client: S3Client
+  readonly #options: ObjectSourceOptions
+
+  constructor(client: S3Client, options: ObjectSourceOptions) {
+    this.#client = client
+    this.#options = options
+  }
+
+  async *list(signal: AbortSignal): AsyncGenerator<SourceFile> {
+    const { container: Bucket, prefix: Prefix } = this.#options
+    for (let token: string | undefined, isFirst = true; isFirst || token; isFirst = false) {
+      const query = { Bucket, Prefix, EncodingType: 'url', ContinuationToken: token } as const
+      const command = new ListObjectsV2Command(query)
+      const page = await this.#attempt(signal, (abortSignal) => this.#client.send(command, { abortSignal }))
+      for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
+        const name = page.EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key
+        yield { path: name.slice(Prefix.length), size: Size, version: ETag }
+      }
+      token = page.IsTruncated ? page.NextContinuationToken : undefined
+    }
+  }
+
+  async find(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
+    const command = new HeadObjectCommand(this.#object(path))
+    const found = await this.#attempt(signal, (abortSignal) =>
+      ifThere(() => this.#client.send(command, { abortSignal })),
+    )
+    return found && { path, ...described(found) }
+  }
+
+  async read(file: SourceFile, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined> {
+    const answer = await this.#get(file.path, signal, file.version)
+    if (answer && answer.ETag !== file.version) {
+      // A server that does not know If-Match.
+      ;(answer.Body as Readable).destroy()
+      return undefined
+    }
+    return answer && this.#content(file.path, answer, signal)
+  }
+
+  async fetch(path: string, signal: AbortSignal): Promise<FetchedFile | undefined> {
+    const answer = await this.#get(path, signal)
+    return answer && { file: { path, ...described(answer) }, content: this.#content(path, answer, signal) }
+  }
+
+  async write(
+    { path, size, sha256 }: FileEntry,
+    content: () => AsyncIterable<Buffer>,
+    signal: AbortSignal,
+  ): Promise<string> {
+    const put = (abortSignal: AbortSignal) =>
+      this.#client.send(
+        new PutObjectCommand({
+          ...this.#object(path),
+          Body: Readable.from(content()),
+          ContentLength: size,
+          ContentType: contentTypeOf(path),
+          Metadata: { sha256 },
+        }),
+        { abortSignal },
+      )
+    const { ETag = '' } = await this.#attempt(signal, put, writeTimeoutMs(this.#options.timeoutMs, size))
+    return ETag
+  }
+
+  async remove(path: string, signal: AbortSignal): Promise<void> {
+    const command = new DeleteObjectCommand(this.#object(path))
+    await this.#attempt(signal, (abortSignal) => ifThere(() => this.#client.send(command, { abortSignal })))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Connections belong to the client, which sources share.
+  }
+
+  #object(path: string) {
+    return { Bucket: this.#options.container, Key: this.#options.prefix + path }
+  }
+
+  #get(path: string, signal: AbortSignal, version?: string): Promise<GetObjectCommandOutput | undefined> {
+    const command = new GetObjectCommand({ ...this.#object(path), ...(version && { IfMatch: version }) })
+    return this.#attempt(signal, (abortSignal) => ifThere(() => this.#client.send(command, { abortSignal })))
+  }
+
+  #content(path: string, answer: GetObjectCommandOutput, signal: AbortSignal): AsyncIterable<Buffer> {
+    return watchedBody(answer.Body as Readable, {
+      sizeBytes: answer.ContentLength ?? 0,
+      timeoutMs: this.#options.timeoutMs,
+      signal,
+      broken: (reason) =>
+        new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} sent "${path}" only in part: ${reason}.`),
+    })
+  }
+
+  #attempt<T>(
+    signal: AbortSignal,
+    attempt: (signal: AbortSignal) => Promise<T>,
+    timeoutMs: number = this.#options.timeoutMs,
+  ): Promise<T> {
+    return withRetries(attempt, { signal, timeoutMs, judge: (error) => this.#judge(error) })
+  }
+
+  #judge(error: unknown): Failure {
+    const answer = error instanceof S3ServiceException ? error : undefined
+    return judgeAnswer(error, {
+      service: SERVICE,
+      place: `bucket ${this.#options.container}`,
+      timeoutMs: this.#options.timeoutMs,
+      status: answer?.$metadata.httpStatusCode,
+      reason: answer?.name,
+      retryAfter: answer?.$response?.headers['retry-after'],
+    })
+  }
+}
+
+/** Undefined for an object that is not there, or is not that version any more; other failures stay failures. */
+async function ifThere<T>(task: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await task()
+  } catch (error) {
+    if (!(error instanceof S3ServiceException)) throw error
+    const status = error.$metadata.httpStatusCode
+    if ((status === 404 && error.name !== 'NoSuchBucket') || status === 412) return undefined
+    throw error
+  }
+}
+
+function described({
+  ContentLength = 0,
+  ETag = '',
+  Metadata,
+}: Pick<GetObjectCommandOutput, 'ContentLength' | 'ETag' | 'Metadata'>) {
+  const sha256 = Metadata?.sha256?.toLowerCase()
+  return {
+    size: ContentLength,
+    version: ETag,
+    ...(sha256 !== undefined && SHA256.test(sha256) && { sha256 }),
+  }
+}

@@ -1,0 +1,67 @@
+import type { Config } from '../config.ts'
+import { PreviewdError } from '../errors.ts'
+import type { Project, SourceSettings } from '../model/project.ts'
+import type { PulledSettings, Source, SourceOwner, SourceRequest, Sources } from '../model/source.ts'
+import { AzureKind } from './azure-kind.ts'
+import { followsExternalId, type Place, parsePlace } from './places.ts'
+import { S3Kind } from './s3-kind.ts'
+import type { SourceKind } from './source-kind.ts'
+
+type Kinds = { [K in PulledSettings['kind']]?: SourceKind<K> }
+
+/** The sources that the operator set; throws a readable Error where the settings do not fit. */
+export function createSources({ sources }: Pick<Config, 'sources'>): Sources {
+  const { azure, s3, timeoutMs } = sources
+  const places = sources.places.map(parsePlace)
+  return new ConfiguredSources(
+    {
+      'azure-blob': new AzureKind(azure, places, timeoutMs),
+      s3: new S3Kind(s3, places, timeoutMs),
+    },
+    places,
+  )
+}
+
+class ConfiguredSources implements Sources {
+  readonly #kinds: Kinds
+  readonly #places: readonly Place[]
+
+  constructor(kinds: Kinds, places: readonly Place[]) {
+    this.#kinds = kinds
+    this.#places = places
+  }
+
+  get followExternalId(): boolean {
+    return this.#places.some(followsExternalId)
+  }
+
+  resolve(asked: SourceRequest, owner: SourceOwner): SourceSettings {
+    return asked.kind === 'push' ? asked : this.#kind(asked.kind).resolve(asked, owner)
+  }
+
+  forUnknown(owner: SourceOwner): PulledSettings | undefined {
+    const kind = this.#places[0]?.kind
+    return kind && this.#kind(kind).resolve({ kind }, owner)
+  }
+
+  async open(project: Project): Promise<Source> {
+    const { source } = project.settings
+    if (source.kind === 'push') {
+      throw new PreviewdError(
+        'SOURCE_NOT_SUPPORTED',
+        'The files of this project are pushed: send them to /changes.',
+      )
+    }
+    return this.#kind(source.kind).open(source, project)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const kind of Object.values(this.#kinds)) await kind.close?.()
+  }
+
+  #kind(kind: PulledSettings['kind']): SourceKind<PulledSettings['kind']> {
+    const found = this.#kinds[kind] as SourceKind<PulledSettings['kind']> | undefined
+    if (found) return found
+    throw new PreviewdError('SOURCE_NOT_SUPPORTED', `This server has no ${kind} sources.`)
+  }
+}

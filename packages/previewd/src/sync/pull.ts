@@ -1,0 +1,54 @@
+import { checkFilePath } from '../model/file-path.ts'
+import type { ChangeBatch } from '../model/files.ts'
+import type { SourceNotes } from '../model/source.ts'
+import { compareAll } from './compare-all.ts'
+import { Downloads } from './downloads.ts'
+import type { PullOptions } from './pull-options.ts'
+
+/** Disposing of it removes what was spooled. */
+export interface Pulled extends AsyncDisposable {
+  /** What makes the project's files level with the source. */
+  batch: ChangeBatch
+  /** What the source holds, once the batch is applied. */
+  notes: SourceNotes
+  /** Files that were compared and not downloaded. */
+  same: number
+}
+
+/**
+ * Finds out what differs between a project and its source, and downloads that. The source decides: a path that it does
+ * not have is deleted, whatever the caller said of it, so that calls that come late or out of order do no harm.
+ * Rejects with the errors of {@link Source}, and before a download with INVALID_PATH, FILE_TOO_LARGE, PROJECT_TOO_LARGE
+ * or TOO_MANY_FILES; nothing is left behind then.
+ */
+export async function pull(options: PullOptions): Promise<Pulled> {
+  const { paths, notes } = options
+  const downloads = new Downloads(options)
+  const known = new Map(notes.files)
+  let unread = 0
+  try {
+    const deleted: string[] = []
+    if (paths === undefined) {
+      const { changed, gone, same } = await compareAll(options)
+      deleted.push(...gone)
+      for (const [path, note] of same) known.set(path, note)
+      unread = same.size
+      await downloads.run(changed)
+    } else {
+      paths.forEach(checkFilePath)
+      await downloads.run([...new Set(paths)])
+    }
+    for (const path of downloads.gone) if (options.manifest.has(path)) deleted.push(path)
+    for (const [path, note] of downloads.notes) known.set(path, note)
+    for (const path of [...deleted, ...downloads.gone]) known.delete(path)
+    return {
+      batch: { files: downloads.files, deleted },
+      notes: { place: notes.place, files: known },
+      same: unread,
+      [Symbol.asyncDispose]: () => downloads.dispose(),
+    }
+  } catch (error) {
+    await downloads.dispose()
+    throw error
+  }
+}
