@@ -127,7 +127,7 @@ export type Diagnostics = {
 }
 
 /** docs/errors.md has the meaning of each */
-export type ErrorCode = 'BAD_REQUEST' | 'INVALID_JSON' | 'INVALID_ARCHIVE' | 'INVALID_PATH' | 'INVALID_PROJECT_ID' | 'UNAUTHORIZED' | 'FORBIDDEN' | 'ORIGIN_NOT_ALLOWED' | 'HOST_NOT_ALLOWED' | 'NOT_FOUND' | 'PROJECT_NOT_FOUND' | 'FILE_NOT_FOUND' | 'BUILD_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'KEY_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'REVISION_CONFLICT' | 'BUILD_NOT_PUBLISHABLE' | 'IDEMPOTENCY_CONFLICT' | 'PAYLOAD_TOO_LARGE' | 'PROJECT_TOO_LARGE' | 'FILE_TOO_LARGE' | 'TOO_MANY_FILES' | 'UNSUPPORTED_MEDIA_TYPE' | 'SETTINGS_INVALID' | 'SOURCE_NOT_SUPPORTED' | 'RATE_LIMITED' | 'QUEUE_FULL' | 'INTERNAL' | 'STORAGE_FAILED' | 'NOT_IMPLEMENTED' | 'SANDBOX_UNAVAILABLE' | 'SHUTTING_DOWN' | 'OVERLOADED' | 'STORAGE_FULL'
+export type ErrorCode = 'BAD_REQUEST' | 'INVALID_JSON' | 'INVALID_ARCHIVE' | 'INVALID_PATH' | 'INVALID_PROJECT_ID' | 'UNAUTHORIZED' | 'FORBIDDEN' | 'ORIGIN_NOT_ALLOWED' | 'HOST_NOT_ALLOWED' | 'NOT_FOUND' | 'PROJECT_NOT_FOUND' | 'FILE_NOT_FOUND' | 'BUILD_NOT_FOUND' | 'SOURCE_NOT_FOUND' | 'SESSION_NOT_FOUND' | 'KEY_NOT_FOUND' | 'METHOD_NOT_ALLOWED' | 'REVISION_CONFLICT' | 'BUILD_NOT_PUBLISHABLE' | 'IDEMPOTENCY_CONFLICT' | 'PAYLOAD_TOO_LARGE' | 'PROJECT_TOO_LARGE' | 'FILE_TOO_LARGE' | 'TOO_MANY_FILES' | 'UNSUPPORTED_MEDIA_TYPE' | 'SETTINGS_INVALID' | 'SOURCE_NOT_SUPPORTED' | 'RATE_LIMITED' | 'QUEUE_FULL' | 'INTERNAL' | 'STORAGE_FAILED' | 'NOT_IMPLEMENTED' | 'BACKEND_UNREACHABLE' | 'BACKEND_NOT_ALLOWED' | 'SOURCE_DENIED' | 'SOURCE_UNREACHABLE' | 'SANDBOX_UNAVAILABLE' | 'SHUTTING_DOWN' | 'OVERLOADED' | 'BACKEND_TIMEOUT' | 'STORAGE_FULL'
 
 export type Grant = {
   token: string
@@ -384,7 +384,7 @@ export type ProjectSettings = {
   name?: string
   /** The platform's own id */
   externalId?: string
-  source?: SourceInput
+  source?: SourceRequest
   /** Folder of package.json inside the files */
   root?: string
   framework?: 'auto' | 'vite' | 'static' | 'command'
@@ -483,39 +483,47 @@ export type Source = {
   kind: 'local'
   path: string
 } | {
-  kind: 'azure-blob'
-  container: string
-  prefix: string
-} | {
-  kind: 's3'
-  bucket: string
-  prefix: string
-} | {
   kind: 'git'
   url: string
   ref?: string
   path?: string
+} | {
+  kind: 'azure-blob'
+  container: string
+  prefix: string
+  /** Store files that are pushed in the source, too */
+  writeThrough?: boolean
+} | {
+  kind: 's3'
+  bucket: string
+  prefix: string
+  /** Store files that are pushed in the source, too */
+  writeThrough?: boolean
 }
 
-/** Where the files come from */
-export type SourceInput = {
+/** What is left out comes from what the operator set */
+export type SourceRequest = {
   kind: 'push'
 } | {
   kind: 'local'
   path: string
 } | {
-  kind: 'azure-blob'
-  container: string
-  prefix: string
-} | {
-  kind: 's3'
-  bucket: string
-  prefix: string
-} | {
   kind: 'git'
   url: string
   ref?: string
   path?: string
+} | {
+  kind: 'azure-blob'
+  container?: string
+  prefix?: string
+  /** Store files that are pushed in the source, too */
+  writeThrough?: boolean
+} | {
+  kind: 's3'
+  bucket?: string
+  prefix?: string
+  /** Store files that are pushed in the source, too */
+  writeThrough?: boolean
 }
 
 /** How far a project is. `error` never takes the published build away. */

@@ -53,7 +53,7 @@ const sourceInput = z
       writeThrough,
     }),
   ])
-  .meta({ id: 'SourceInput', description: 'What is left out comes from what the operator set' })
+  .meta({ id: 'SourceRequest', description: 'What is left out comes from what the operator set' })
 
 const source = z
   .discriminatedUnion('kind', [
