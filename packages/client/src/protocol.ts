@@ -253,6 +253,8 @@ export type Project = {
   buildCommand?: string
   outputDir?: string
   nodeVersion?: string
+  /** Vite's mode, for builds and sessions; empty is the tool's own */
+  mode?: string
   spa: boolean
   visibility: 'public' | 'private'
   egress: 'none' | 'allowlist' | 'public'
@@ -391,6 +393,8 @@ export type ProjectSettings = {
   buildCommand?: string
   outputDir?: string
   nodeVersion?: string
+  /** Vite's mode, for builds and sessions; empty is the tool's own */
+  mode?: string
   /** Replaces all variables; null keeps the value that a name has */
   env?: Record<string, string | null>
   spa?: boolean
@@ -413,6 +417,8 @@ export type ProjectWithStatus = {
   buildCommand?: string
   outputDir?: string
   nodeVersion?: string
+  /** Vite's mode, for builds and sessions; empty is the tool's own */
+  mode?: string
   spa: boolean
   visibility: 'public' | 'private'
   egress: 'none' | 'allowlist' | 'public'

@@ -35,8 +35,9 @@ export async function planDev(
   const env = allowedVariables(settings.env, allowedEnv)
   const framework = ownFramework(shape.packageJson?.scripts ?? new Map())
   if (framework || shape.kind === 'vite' || shape.packageJson?.dependencies.has('vite')) {
+    const mode = settings.mode ? { mode: settings.mode } : {}
     const task = { kind: 'vite-dev' as const, root: posix.join(APP, root), env }
-    return { root, task: { ...task, ...(framework && { framework }) } }
+    return { root, task: { ...task, ...mode, ...(framework && { framework }) } }
   }
   return { unavailable: 'The project has neither Vite nor a dev command that is known here.' }
 }

@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import type { Diagnostic } from '../model/diagnostic.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { Task, ViteBuildOptions } from '../model/worker.ts'
 import type { Shape } from './detect.ts'
@@ -24,7 +25,7 @@ export interface TaskPlan {
   serverFramework?: ServerFramework
 }
 
-type Settings = Pick<ProjectSettings, 'buildCommand' | 'outputDir' | 'env'>
+type Settings = Pick<ProjectSettings, 'buildCommand' | 'outputDir' | 'env' | 'mode'>
 
 /**
  * Decides how a project is built. A script that is `[checks &&] vite build [known flags]` becomes a Vite task for the
@@ -36,7 +37,7 @@ type Settings = Pick<ProjectSettings, 'buildCommand' | 'outputDir' | 'env'>
 export function planBuild(shape: Shape, settings: Settings, allowedEnv: readonly string[] = []): BuildPlan {
   if (shape.kind === 'static') return { kind: 'static', root: shape.root }
   const place = { cwd: posix.join(APP, shape.root), env: allowedVariables(settings.env, allowedEnv) }
-  const line = buildLine(shape, settings)
+  const line = withMode(buildLine(shape, settings), settings.mode)
   const { steps, checks } = toTasks(line, place)
   const framework = settings.outputDir === undefined ? serverFramework(shape.packageJson) : undefined
   return {
@@ -76,6 +77,30 @@ function buildLine(shape: Exclude<Shape, { kind: 'static' }>, settings: Settings
   return {
     asWritten: parts.length === 1 ? (parts[0] ?? '') : parts.map((part) => `( ${part}\n)`).join(' && '),
   }
+}
+
+/** What is written after a command wins over what is in it: Vite takes the last of two modes. */
+function withMode(line: Line, mode: string | undefined): Line {
+  if (!mode || 'asWritten' in line) return line
+  return {
+    commands: line.commands.map((command) => (isViteBuild(command) ? inMode(command, mode) : command)),
+  }
+}
+
+function inMode({ text, words }: Command, mode: string): Command {
+  return { text: `${text} --mode ${mode}`, words: words && [...words, '--mode', mode] }
+}
+
+/** The warning for a mode that no command of the plan can be told. */
+export function modeWarnings(plan: BuildPlan, { mode }: Pick<ProjectSettings, 'mode'>): Diagnostic[] {
+  if (!mode || plan.kind === 'static' || plan.steps.some((step) => hasMode(step, mode))) return []
+  const message = `The build script does not run "vite build" as a command of its own, so it was not built in mode "${mode}".`
+  return [{ origin: 'config', severity: 'warning', code: 'MODE_NOT_APPLIED', message }]
+}
+
+function hasMode(step: Task, mode: string): boolean {
+  if (step.kind === 'vite-build') return step.options.mode === mode
+  return step.kind === 'shell' && step.command.endsWith(` --mode ${mode}`)
 }
 
 interface Place {

@@ -18,6 +18,8 @@ export interface ProjectSettings {
   buildCommand?: string
   outputDir?: string
   nodeVersion?: string
+  /** Vite's mode, of builds and sessions; '' is the tool's own. */
+  mode?: string
   env: Record<string, string>
   spa: boolean
   visibility: 'public' | 'private'

@@ -113,6 +113,7 @@ export type DevTask =
       kind: 'vite-dev'
       root: string
       env: Record<string, string>
+      mode?: string
       /** One that starts Vite itself. */
       framework?: 'astro' | 'nuxt'
     }

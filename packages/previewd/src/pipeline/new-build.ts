@@ -3,7 +3,15 @@ import type { Build } from '../model/build.ts'
 import type { ProjectSettings } from '../model/project.ts'
 
 /** Settings that decide what a build makes of the same files. */
-const BUILD_SETTINGS = ['root', 'framework', 'buildCommand', 'outputDir', 'nodeVersion', 'env'] as const
+const BUILD_SETTINGS = [
+  'root',
+  'framework',
+  'buildCommand',
+  'outputDir',
+  'nodeVersion',
+  'mode',
+  'env',
+] as const
 
 export function newBuild(project: string, revision: number, syncMs: number | undefined): Build {
   const timings = syncMs === undefined ? {} : { syncMs }

@@ -2,7 +2,7 @@ import type { BuildRun } from '../build/build-run.ts'
 import { detect } from '../build/detect.ts'
 import { runBuild } from '../build/execute.ts'
 import type { LiveLog } from '../build/live-log.ts'
-import { type BuildPlan, hasViteTask, planBuild } from '../build/plan.ts'
+import { type BuildPlan, hasViteTask, modeWarnings, planBuild } from '../build/plan.ts'
 import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { PreviewdError } from '../errors.ts'
@@ -123,7 +123,7 @@ async function takeSteps(context: RunParts, step: Step): Promise<BuildRun> {
   const plan = planBuild(detected.shape, settings, parts.config.allowedEnv)
   const installed = plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root)
   if (signal.aborted) return ended('canceled', [])
-  const found = [...detected.diagnostics, ...installed.diagnostics]
+  const found = [...detected.diagnostics, ...modeWarnings(plan, settings), ...installed.diagnostics]
   if (!installed.ok) return ended('failed', await refine(found, snapshot))
 
   build.state = 'building'

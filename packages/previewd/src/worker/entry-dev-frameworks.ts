@@ -9,6 +9,7 @@ import { packageEntry, packageFolder, viteEntry, viteFolder } from './entry-vite
 export interface ServerPlace {
   cwd: string
   port: number
+  mode?: string
 }
 
 /** Starts the dev server of a project, by whatever has one; resolves when it listens. */
@@ -20,12 +21,13 @@ export async function startServers(
   return framework === 'nuxt' ? await startNuxt(place) : await startVite(place)
 }
 
-async function startVite({ cwd, port }: ServerPlace): Promise<SessionServers> {
+async function startVite({ cwd, port, mode }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
   const vite = (await import(viteEntry(folder))) as Vite
   const main = await vite.createServer({
     root: cwd,
+    ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
     plugins: [sessionPlugin()],
@@ -59,7 +61,7 @@ class MadeServers implements SessionServers {
   }
 }
 
-async function startAstro({ cwd, port }: ServerPlace): Promise<SessionServers> {
+async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServers> {
   const folder = packageFolder(cwd, 'astro')
   process.argv = [process.execPath, join(folder, 'astro.js'), 'dev']
   process.env.ASTRO_TELEMETRY_DISABLED = '1'
@@ -67,6 +69,7 @@ async function startAstro({ cwd, port }: ServerPlace): Promise<SessionServers> {
   const servers = new MadeServers()
   await dev({
     root: cwd,
+    ...(mode !== undefined && { mode }),
     server: { host: '127.0.0.1', port, open: false },
     vite: { clearScreen: false, server: { strictPort: true }, plugins: [sessionPlugin(servers.add)] },
   })

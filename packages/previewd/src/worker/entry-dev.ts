@@ -14,6 +14,7 @@ export type DevRequest =
       type: 'start'
       cwd: string
       port: number
+      mode?: string
       env: Record<string, string>
       revision: number
       framework?: 'astro' | 'nuxt'
@@ -68,7 +69,7 @@ class DevHost {
     else await this.#update(request)
   }
 
-  async #start({ cwd, port, env, revision, framework }: DevRequest & { type: 'start' }): Promise<void> {
+  async #start({ cwd, port, mode, env, revision, framework }: DevRequest & { type: 'start' }): Promise<void> {
     process.chdir(cwd)
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
@@ -77,7 +78,9 @@ class DevHost {
       (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
       (event) => this.#remember(event),
     )
-    this.#batches = new HotBatches(await startServers(framework, { cwd, port }))
+    this.#batches = new HotBatches(
+      await startServers(framework, { cwd, port, ...(mode !== undefined && { mode }) }),
+    )
     this.#revision = revision
     this.#answer({ type: 'listening' })
   }

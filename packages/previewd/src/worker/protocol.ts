@@ -30,7 +30,7 @@ export type TaskRequest =
 
 /** What runs in a session; it listens on the port on the sandbox's own loopback. */
 export type ServeRequest = { port: number; cwd: string; env: Record<string, string> } & (
-  | { kind: 'vite-dev'; revision: number; framework?: 'astro' | 'nuxt' }
+  | { kind: 'vite-dev'; mode?: string; revision: number; framework?: 'astro' | 'nuxt' }
   | { kind: 'command-dev'; command: string }
 )
 

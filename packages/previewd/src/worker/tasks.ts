@@ -79,8 +79,8 @@ export function toRequest(task: Task): TaskRequest {
 export function toServeRequest(task: DevTask, revision: number): ServeRequest {
   const { env } = task
   if (task.kind === 'vite-dev') {
-    const { framework } = task
-    const place = { cwd: inApp(task.root), port: VITE_PORT }
+    const { framework, mode } = task
+    const place = { cwd: inApp(task.root), port: VITE_PORT, ...(mode !== undefined && { mode }) }
     return { kind: 'vite-dev', ...place, env, revision, ...(framework && { framework }) }
   }
   return { kind: 'command-dev', cwd: inApp(task.cwd), port: task.port, env, command: task.command }

@@ -45,6 +45,8 @@ describe('PUT project', () => {
     ['a value to keep that is not there', { env: { VITE_X: null } }],
     ['egress that the server does not have', { egress: 'public' }],
     ['a proxy target', { proxy: { '/api': 'https://example.org' } }],
+    ['the mode that Vite keeps for itself', { mode: 'local' }],
+    ['a mode with a space', { mode: 'a b' }],
     ['a command of two lines', { buildCommand: 'a\nb' }],
     ['a list', []],
   ])('refuses %s and creates nothing', async (_what, body) => {

@@ -21,6 +21,12 @@ describe('a plan of what serves a project while it is edited', () => {
     })
   })
 
+  it('is in the mode of the settings', async () => {
+    const files = { 'package.json': manifest({ dev: 'vite' }), 'index.html': '' }
+    expect(await plan(files, { mode: 'staging' })).toMatchObject({ task: { mode: 'staging' } })
+    expect((await plan(files, { mode: '' })) as object).not.toHaveProperty('task.mode')
+  })
+
   it.each([
     ['astro', 'astro dev'],
     ['astro', 'npx astro dev --host'],

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { planBuild, planWithBase } from '../../src/build/plan.ts'
+import { modeWarnings, planBuild, planWithBase } from '../../src/build/plan.ts'
 
 function plan(
   scripts: Record<string, string>,
-  settings: { buildCommand?: string; outputDir?: string } = {},
+  settings: { buildCommand?: string; outputDir?: string; mode?: string } = {},
   root = '',
 ) {
   const packageJson = {
@@ -16,7 +16,7 @@ function plan(
   return planned
 }
 
-function summary(scripts: Record<string, string>, settings: { buildCommand?: string } = {}) {
+function summary(scripts: Record<string, string>, settings: { buildCommand?: string; mode?: string } = {}) {
   const { steps, checks } = plan(scripts, settings)
   const text = (task: (typeof steps)[number]) =>
     task.kind === 'vite-build' ? { vite: task.options } : task.kind === 'shell' ? task.command : task.kind
@@ -112,6 +112,25 @@ describe('planBuild', () => {
 
   it('builds a Vite project without a build script with Vite', () => {
     expect(summary({}).steps).toEqual([{ vite: {} }])
+  })
+
+  it.each([
+    ['vite build', { vite: { mode: 'staging' } }],
+    ['vite build --mode production', { vite: { mode: 'staging' } }],
+    ['vite build --ssr a.ts', 'vite build --ssr a.ts --mode staging'],
+  ])('builds "%s" in the mode of the settings', (build, step) => {
+    expect(summary({ build }, { mode: 'staging' }).steps).toEqual([step])
+    expect(modeWarnings(plan({ build }, { mode: 'staging' }), { mode: 'staging' })).toEqual([])
+  })
+
+  it('says where nothing can be told the mode of the settings', () => {
+    for (const build of ['astro build', 'NODE_ENV=test vite build']) {
+      const planned = plan({ build }, { mode: 'staging' })
+      expect(planned.steps).toMatchObject([{ command: build }])
+      expect(modeWarnings(planned, { mode: 'staging' })).toMatchObject([{ code: 'MODE_NOT_APPLIED' }])
+    }
+    expect(summary({ build: 'vite build' }, { mode: '' }).steps).toEqual([{ vite: {} }])
+    expect(modeWarnings(plan({ build: 'astro build' }), {})).toEqual([])
   })
 
   it('works in the root folder, and looks for the output below it', () => {

@@ -77,6 +77,11 @@ const settings = {
   buildCommand: line(2000),
   outputDir: folder,
   nodeVersion: z.string().regex(/^[\d.x*^~<>=| -]{1,64}$/, 'a version range, e.g. ">=20"'),
+  mode: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{0,40}$/, 'letters, digits, "_" and "-"')
+    .refine((mode) => mode !== 'local', 'Vite keeps "local" for itself')
+    .meta({ description: "Vite's mode, for builds and sessions; empty is the tool's own" }),
   spa: z.boolean(),
   visibility: z.enum(['public', 'private']),
   egress: z.enum(['none', 'allowlist', 'public']),
@@ -103,6 +108,7 @@ export const settingsInput = z
     buildCommand: settings.buildCommand.exactOptional(),
     outputDir: settings.outputDir.exactOptional(),
     nodeVersion: settings.nodeVersion.exactOptional(),
+    mode: settings.mode.exactOptional(),
     env: env.exactOptional(),
     spa: settings.spa.exactOptional(),
     visibility: settings.visibility.exactOptional(),
@@ -124,6 +130,7 @@ export const project = z
     buildCommand: settings.buildCommand.exactOptional(),
     outputDir: settings.outputDir.exactOptional(),
     nodeVersion: settings.nodeVersion.exactOptional(),
+    mode: settings.mode.exactOptional(),
     env: z
       .record(z.string(), z.null())
       .meta({ description: 'The names that are set; values are never given back' }),
