@@ -1,0 +1,23 @@
+"""Client of previewd, the preview daemon: files in, a live preview and its problems out."""
+
+from ._version import __version__
+from .aio_client import AsyncPreviewdClient, AsyncProjects
+from .aio_project import AsyncBuild, AsyncProject
+from .client import PreviewdClient, Projects
+from .errors import PreviewdConnectionError, PreviewdError, PreviewdTimeout
+from .project import Build, Project
+
+__all__ = [
+    "AsyncBuild",
+    "AsyncPreviewdClient",
+    "AsyncProject",
+    "AsyncProjects",
+    "Build",
+    "PreviewdClient",
+    "PreviewdConnectionError",
+    "PreviewdError",
+    "PreviewdTimeout",
+    "Project",
+    "Projects",
+    "__version__",
+]
