@@ -6,6 +6,7 @@ import { projectRoot, show } from './setup/command.mjs'
 import { ensureNode } from './setup/node.mjs'
 import { ensurePackages, withRegistry } from './setup/packages.mjs'
 import { fail } from './setup/problem.mjs'
+import { ensurePython } from './setup/python.mjs'
 import { quickChecks } from './setup/quick-checks.mjs'
 import { asRoot, rootCommand } from './setup/root.mjs'
 import { ensureBubblewrap } from './setup/sandbox.mjs'
@@ -31,6 +32,7 @@ async function main(args) {
   await ensureBubblewrap()
   const chromium = await ensureChromium()
   await ensureTools('strace')
+  await ensurePython()
 
   const isWhole = projects === EVERYDAY && patterns.length === 0
   const checks = isWhole ? await quickChecks(node) : { passed: 0, failed: 0 }

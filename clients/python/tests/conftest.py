@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
+
 from previewd import AsyncPreviewdClient, PreviewdClient
 
 

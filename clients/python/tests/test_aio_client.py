@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 
-import previewd
 import pytest
+
+import previewd
 from conftest import BROKEN_APP, PAGE
 from previewd import AsyncPreviewdClient, PreviewdError, PreviewdTimeout
 
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_batch_becomes_a_preview(aio_client: AsyncPreviewdClient, project_id: str) -> None:
-    project = aio_client.project(project_id)
+    project = aio_client.projects.at(project_id)
     answer = await project.apply_changes({"index.html": PAGE, "dot.bin": b"\x00"}, wait="built")
     assert (answer.revision, answer.status.state) == (1, "ready")
     assert (await project.get_preview_url()).startswith(f"http://{project_id}.")
@@ -26,6 +27,7 @@ async def test_projects_are_created_listed_changed_and_deleted(
 ) -> None:
     project = await aio_client.projects.create(project_id, {"name": "First"})
     assert (await project.update({"name": "Second"})).name == "Second"
+    assert (await project.info()).name == "Second"
     assert project_id in [item.id async for item in aio_client.projects.list()]
     await project.delete()
     with pytest.raises(PreviewdError, match="PROJECT_NOT_FOUND"):
@@ -35,7 +37,7 @@ async def test_projects_are_created_listed_changed_and_deleted(
 async def test_a_build_can_be_followed_and_says_what_is_wrong(
     aio_client: AsyncPreviewdClient, project_id: str
 ) -> None:
-    project = aio_client.project(project_id)
+    project = aio_client.projects.at(project_id)
     await project.apply_changes(BROKEN_APP)
     build = await project.build(force=True)
     lines = [line.text async for line in build.logs()]
@@ -48,7 +50,7 @@ async def test_a_build_can_be_followed_and_says_what_is_wrong(
 async def test_events_begin_with_the_status_and_go_on_after_the_last_one_seen(
     aio_client: AsyncPreviewdClient, project_id: str
 ) -> None:
-    project = aio_client.project(project_id)
+    project = aio_client.projects.at(project_id)
     await project.apply_changes({"index.html": PAGE}, wait="built")
     events = project.events()
     assert (await anext(events)).data["state"] == "ready"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+
 from conftest import BROKEN_APP, PAGE
-from previewd import PreviewdClient, PreviewdError, PreviewdTimeout
+from previewd import PreviewdClient, PreviewdError, PreviewdFailed, PreviewdTimeout
 
 
 def test_a_batch_becomes_a_preview(client: PreviewdClient, project_id: str) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     answer = project.apply_changes({"index.html": PAGE, "dot.bin": b"\x00\xff"}, wait="built")
     assert answer.revision == 1
     assert {change.path for change in answer.changed} == {"index.html", "dot.bin"}
@@ -26,10 +27,10 @@ def test_projects_are_created_listed_changed_and_deleted(
     client: PreviewdClient, project_id: str
 ) -> None:
     project = client.projects.create(project_id, {"name": "First", "env": {"VITE_NAME": "x"}})
-    assert project.info is not None
-    assert (project.info.name, project.info.env) == ("First", {"VITE_NAME": None})
+    info = project.info()
+    assert (info.name, info.env) == ("First", {"VITE_NAME": None})
     assert project.update({"name": "Second"}).name == "Second"
-    assert client.projects.get(project_id).info.name == "Second"
+    assert client.projects.get(project_id).status().state == "empty"
     assert project_id in [item.id for item in client.projects.list()]
     client.projects.delete(project_id)
     with pytest.raises(PreviewdError) as caught:
@@ -41,7 +42,7 @@ def test_projects_are_created_listed_changed_and_deleted(
 def test_what_is_wrong_is_told_as_diagnostics_and_as_text_for_a_model(
     client: PreviewdClient, project_id: str
 ) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     status = project.apply_changes(BROKEN_APP, wait="built", timeout_ms=120_000).status
     assert status.state == "error"
     found = project.diagnostics()
@@ -52,13 +53,15 @@ def test_what_is_wrong_is_told_as_diagnostics_and_as_text_for_a_model(
 
 
 def test_a_build_can_be_followed_line_by_line(client: PreviewdClient, project_id: str) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     project.apply_changes(BROKEN_APP)
     build = project.build(force=True)
     lines = list(build.logs())
     assert any("missing.js" in line.text for line in lines)
     assert build.refresh().state == "failed"
-    assert project.builds()[0].id == build.id
+    assert next(project.builds()).id == build.id
+    assert "missing.js" in project.get_build(build.id).info.diagnostics[0].message
+    assert "missing.js" in project.logs(build=build.id)
     with pytest.raises(PreviewdError, match="BUILD_NOT_PUBLISHABLE"):
         build.publish()
 
@@ -66,7 +69,7 @@ def test_a_build_can_be_followed_line_by_line(client: PreviewdClient, project_id
 def test_events_begin_with_the_status_and_go_on_after_the_last_one_seen(
     client: PreviewdClient, project_id: str
 ) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     project.apply_changes({"index.html": PAGE}, wait="built")
     first = next(iter(project.events()))
     assert (first.type, first.data["state"]) == ("status", "ready")
@@ -88,12 +91,18 @@ def test_waiting_ends_when_the_project_is_ready_or_the_time_is_over(
         project.wait_until_ready(timeout_ms=300)
     project.apply_changes({"index.html": PAGE})
     assert project.wait_until_ready().published is not None
+    project.apply_changes(BROKEN_APP)
+    with pytest.raises(PreviewdFailed, match=r"BUILD_FAILED.*missing.js.*main.js:1") as caught:
+        project.wait_until_ready()
+    assert caught.value.project_status.diagnostics[0].file == "main.js"
+    with pytest.raises(PreviewdFailed, match="SESSION_FAILED"):
+        project.wait_until_live()
 
 
 def test_a_stale_revision_is_refused_with_the_one_of_now(
     client: PreviewdClient, project_id: str
 ) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     project.apply_changes({"index.html": PAGE})
     with pytest.raises(PreviewdError) as caught:
         project.apply_changes({"index.html": "other"}, base_revision=0)
@@ -102,7 +111,7 @@ def test_a_stale_revision_is_refused_with_the_one_of_now(
 
 
 def test_the_same_key_makes_one_change(client: PreviewdClient, project_id: str) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     first = project.apply_changes({"index.html": PAGE}, idempotency_key="once")
     again = project.apply_changes({"index.html": PAGE}, idempotency_key="once")
     assert again.changed == first.changed
@@ -110,25 +119,35 @@ def test_the_same_key_makes_one_change(client: PreviewdClient, project_id: str) 
         project.apply_changes({"index.html": "other"}, idempotency_key="once")
 
 
-def test_a_grant_opens_a_private_preview_and_hides_itself(
-    client: PreviewdClient, project_id: str
-) -> None:
+def test_a_link_carries_a_role_until_it_is_revoked(client: PreviewdClient, project_id: str) -> None:
     project = client.projects.create(project_id, {"visibility": "private"})
-    grant = project.create_grant("viewer", expires_in_seconds=60)
-    assert grant.token in grant.url
-    assert grant.token not in repr(grant)
-    assert "previewd_grant=" in project.get_preview_url("viewer")
+    assert "previewd_grant=" in project.get_preview_url("viewer", expires_in_seconds=60)
+    project.revoke_preview_urls()
 
 
 def test_a_session_starts_and_stops(client: PreviewdClient, project_id: str) -> None:
-    project = client.project(project_id)
+    project = client.projects.at(project_id)
     app = {**BROKEN_APP, "main.js": "document.body.append('up')\n"}
-    assert project.apply_changes(app, wait="live", timeout_ms=120_000).status.session.state == "live"
-    assert project.start_session().state == "live"
+    project.apply_changes(app)
+    project.start_session()
+    assert project.wait_until_live().state == "live"
+    assert project.session().revision == 1
     project.stop_session()
     assert project.status().session.state == "off"
 
 
 def test_a_wait_that_no_server_would_hold_is_a_mistake_of_the_caller(client: PreviewdClient) -> None:
-    with pytest.raises(ValueError, match="timeout_ms"):
-        client.project("demo").apply_changes({}, wait="built", timeout_ms=200_000)
+    with pytest.raises(PreviewdError, match="INVALID_OPTIONS: timeout_ms"):
+        client.projects.at("demo").apply_changes({}, wait="built", timeout_ms=200_000)
+
+
+def test_a_time_out_of_a_wait_is_told(client: PreviewdClient, project_id: str) -> None:
+    answer = client.projects.at(project_id).apply_changes(BROKEN_APP, wait="built", timeout_ms=0)
+    assert answer.timed_out
+    assert answer.status.state != "ready"
+
+
+@pytest.mark.parametrize("name", ["", "../keys", "Demo", "a/b", "démo"])
+def test_what_cannot_be_an_id_never_becomes_a_path(client: PreviewdClient, name: str) -> None:
+    with pytest.raises(PreviewdError, match="INVALID_OPTIONS"):
+        client.projects.at(name)

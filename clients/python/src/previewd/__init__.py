@@ -4,7 +4,7 @@ from ._version import __version__
 from .aio_client import AsyncPreviewdClient, AsyncProjects
 from .aio_project import AsyncBuild, AsyncProject
 from .client import PreviewdClient, Projects
-from .errors import PreviewdConnectionError, PreviewdError, PreviewdTimeout
+from .errors import PreviewdConnectionError, PreviewdError, PreviewdFailed, PreviewdTimeout
 from .project import Build, Project
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "PreviewdClient",
     "PreviewdConnectionError",
     "PreviewdError",
+    "PreviewdFailed",
     "PreviewdTimeout",
     "Project",
     "Projects",

@@ -49,9 +49,11 @@ class AioTransport:
             await asyncio.sleep(pause_ms / 1000)
             attempt += 1
 
-    async def follow(self, call: Call, timeout_ms: int | None = None) -> AsyncGenerator[Event, None]:
+    async def follow(
+        self, call: Call, timeout_ms: int | None = None, after: int | None = None
+    ) -> AsyncGenerator[Event, None]:
         """Events as they come, over as many connections as it takes."""
-        subscription = Subscription(call, self.policy, timeout_ms)
+        subscription = Subscription(call, self.policy, timeout_ms, after)
         while True:
             try:
                 async with contextlib.aclosing(self._stream(subscription)) as chunks:

@@ -34,7 +34,7 @@ class Answer:
             code, detail = problem["code"], problem["detail"]
         except (ValueError, KeyError, TypeError):
             return PreviewdError(
-                "UNEXPECTED_ANSWER",
+                _foreign_code(self.status),
                 f"The server answered with status {self.status}, and not as previewd does.",
                 status=self.status,
             )
@@ -65,4 +65,8 @@ class Answer:
 
     def _unexpected(self, what: str) -> PreviewdError:
         detail = f"The server's answer is not what this client knows: {what}."
-        return PreviewdError("UNEXPECTED_ANSWER", detail, status=self.status)
+        return PreviewdError("INVALID_ANSWER", detail, status=self.status)
+
+
+def _foreign_code(status: int) -> str:
+    return "REDIRECTED" if 300 <= status < 400 else "INVALID_ANSWER"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from .errors import PreviewdError
 from .models import Role, WaitPoint
 
 FileContent = str | bytes
@@ -86,7 +87,7 @@ def sync(
 def build(project: str, *, force: bool, wait: WaitPoint | None, timeout_ms: int) -> Call:
     query = wait_query(wait, timeout_ms)
     path = project_path(project, "builds")
-    return _post(path, {"force": force}, query, wait, timeout_ms, None)
+    return _post(path, {"force": True} if force else {}, query, wait, timeout_ms, None)
 
 
 def grant(project: str, role: Role, expires_in_seconds: int) -> Call:
@@ -113,7 +114,7 @@ def post(path: str) -> Call:
 
 def wait_query(wait: WaitPoint | None, timeout_ms: int) -> dict[str, str]:
     if not 0 <= timeout_ms <= MAX_WAIT_MS:
-        raise ValueError(f"timeout_ms has to be 0 to {MAX_WAIT_MS}")
+        raise PreviewdError("INVALID_OPTIONS", f"timeout_ms has to be 0 to {MAX_WAIT_MS}.")
     return {} if wait is None else {"wait": wait, "timeoutMs": str(timeout_ms)}
 
 

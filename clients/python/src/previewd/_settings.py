@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from .errors import PreviewdError
+
 DEFAULT_URL = "http://127.0.0.1:4400"
 
 
@@ -26,7 +28,7 @@ class Settings:
 def resolve_settings(url: str | None = None, api_key: str | None = None) -> Settings:
     """What is given, else ``PREVIEWD_URL`` and ``PREVIEWD_API_KEY``.
 
-    Raises ``ValueError`` where one of them cannot be; its message holds neither.
+    Raises ``INVALID_OPTIONS`` where one of them cannot be; its message holds neither.
     """
     if url is None:
         url = os.environ.get("PREVIEWD_URL") or DEFAULT_URL
@@ -34,11 +36,15 @@ def resolve_settings(url: str | None = None, api_key: str | None = None) -> Sett
         api_key = os.environ.get("PREVIEWD_API_KEY") or None
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("The URL of previewd has to begin with http:// or https:// and a host.")
+        raise _invalid("The URL of previewd has to begin with http:// or https:// and a host.")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("The URL of previewd must not hold credentials: give them as api_key.")
+        raise _invalid("The URL of previewd must not hold credentials: give them as api_key.")
     if parts.query or parts.fragment:
-        raise ValueError("The URL of previewd must not have a query or a fragment.")
+        raise _invalid("The URL of previewd must not have a query or a fragment.")
     if api_key is not None and not re.fullmatch(r"[\x21-\x7e]+", api_key):
-        raise ValueError("The API key has characters that no key has; was it read with a newline?")
+        raise _invalid("The API key has characters that no key has; was it read with a newline?")
     return Settings(url.rstrip("/"), api_key)
+
+
+def _invalid(detail: str) -> PreviewdError:
+    return PreviewdError("INVALID_OPTIONS", detail)

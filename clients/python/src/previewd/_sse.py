@@ -22,9 +22,10 @@ class BrokenStream(Exception):
 class EventParser:
     """``feed`` it what arrives. ``last_id`` is where a new connection has to go on."""
 
-    last_id: str | None = None
+    last_id: int | None = None
     _line: str = ""
     _type: str = ""
+    _id: int | None = None
     _data: list[str] = field(default_factory=list)
     _size: int = 0
     _decoder: codecs.IncrementalDecoder = field(
@@ -52,15 +53,18 @@ class EventParser:
         elif name == "event":
             self._type = value
         elif name == "id":
-            self.last_id = value
+            # An id that is no number is none of previewd's.
+            self._id = int(value) if value.isdecimal() else None
         return None
 
     def _finish(self) -> Event | None:
-        text, kind = "\n".join(self._data), self._type
-        self._data, self._type, self._size = [], "", 0
+        text, kind, number = "\n".join(self._data), self._type, self._id
+        self._data, self._type, self._id, self._size = [], "", None, 0
         if text == "":
             return None
-        return Event(kind or "message", _parsed(text), self.last_id)
+        event = Event(kind or "message", _parsed(text), number)
+        self.last_id = self.last_id if number is None else number
+        return event
 
 
 def _parsed(text: str) -> Any:

@@ -16,37 +16,45 @@ from .models import Event
 _SILENCE_S = 45.0
 
 
+#: Connections without an event between them, once there was one: minutes of a server that is away.
+_RECONNECTS = 20
+_LONGEST_PAUSE_MS = 15_000
+
+
 @dataclass
 class Subscription:
     """Reads one connection after the other: each goes on after the last event of the one before.
 
-    ``timeout_ms`` bounds it as a whole.
+    ``timeout_ms`` bounds it as a whole; ``after`` is the id of the event to go on after.
     """
 
     call: Call
     policy: RetryPolicy
     timeout_ms: int | None = None
+    after: int | None = None
     _parser: EventParser = field(default_factory=EventParser)
     _failures: int = 0
+    _was_connected: bool = False
     _started: float = field(default_factory=time.monotonic)
 
     def next_call(self) -> Call:
         """The request that opens the next connection."""
-        last_id = self._parser.last_id
-        self._parser = EventParser(last_id)
+        self._parser = EventParser(self.after)
         headers = {"Accept": "text/event-stream"}
-        if last_id is not None:
-            headers["Last-Event-ID"] = last_id
+        if self.after is not None:
+            headers["Last-Event-ID"] = str(self.after)
         return replace(self.call, headers=headers)
 
     def read(self, chunk: bytes) -> Iterator[Event]:
         """The events that are whole with this chunk."""
         try:
             for event in self._parser.feed(chunk):
-                self._failures = 0
-                # What was missed is gone: the next connection begins with the status of then.
+                self._failures, self._was_connected = 0, True
                 if event.type == "error":
-                    self._parser.last_id = None
+                    # This reader fell behind: the next connection begins anew, with the status.
+                    self.after = None
+                    return
+                self.after = self._parser.last_id
                 yield event
         except BrokenStream:
             raise PreviewdConnectionError("What the server sent is no stream of events.") from None
@@ -55,9 +63,9 @@ class Subscription:
         """Before the next connection. Raises where the time is over, or too many were in vain."""
         self.silence_s()
         self._failures += 1
-        if self._failures > self.policy.retries:
-            raise PreviewdConnectionError("The stream of events broke, and could not be opened anew.")
-        return self.policy.pause_ms(self._failures)
+        if self._failures > (_RECONNECTS if self._was_connected else self.policy.retries):
+            raise PreviewdConnectionError("The stream of events broke for good.")
+        return min(_LONGEST_PAUSE_MS, self.policy.pause_ms(self._failures))
 
     def silence_s(self) -> float:
         """Seconds to wait for the next bytes. Raises ``PreviewdTimeout``."""

@@ -47,9 +47,11 @@ class Transport:
             time.sleep(pause_ms / 1000)
             attempt += 1
 
-    def follow(self, call: Call, timeout_ms: int | None = None) -> Generator[Event, None, None]:
+    def follow(
+        self, call: Call, timeout_ms: int | None = None, after: int | None = None
+    ) -> Generator[Event, None, None]:
         """Events as they come, over as many connections as it takes."""
-        subscription = Subscription(call, self.policy, timeout_ms)
+        subscription = Subscription(call, self.policy, timeout_ms, after)
         while True:
             try:
                 for chunk in self._stream(subscription):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from types import TracebackType
 
 from . import _call as calls
@@ -10,14 +10,9 @@ from ._aio_transport import AioTransport
 from ._call import project_path
 from ._retry import RetryPolicy
 from ._settings import resolve_settings
-from ._shared import (
-    settings_body,
-)
+from ._shared import check_project_id
 from .aio_project import AsyncProject
-from .models import (
-    ProjectInfo,
-    ProjectSettings,
-)
+from .models import ProjectInfo, ProjectSettings
 
 
 class AsyncPreviewdClient:
@@ -32,10 +27,6 @@ class AsyncPreviewdClient:
     ) -> None:
         self._transport = AioTransport(resolve_settings(url, api_key), RetryPolicy(max_retries))
         self.projects = AsyncProjects(self._transport)
-
-    def project(self, project_id: str) -> AsyncProject:
-        """The project with this id, without asking whether it exists."""
-        return AsyncProject(self._transport, project_id)
 
     async def close(self) -> None:
         """Closes the connections; the client must not be used afterwards."""
@@ -57,34 +48,41 @@ class AsyncPreviewdClient:
 
 
 class AsyncProjects:
-    """The projects of a server."""
+    """The projects of a server that the key may see."""
 
     def __init__(self, transport: AioTransport) -> None:
         self._transport = transport
 
+    def at(self, project_id: str) -> AsyncProject:
+        """A project by its id, without a call. Raises ``INVALID_OPTIONS``.
+
+        ``apply_changes`` creates it where it does not exist.
+        """
+        return AsyncProject(self._transport, check_project_id(project_id))
+
     async def create(self, project_id: str, settings: ProjectSettings | None = None) -> AsyncProject:
-        """Creates the project, or changes its settings where it exists."""
-        call = calls.put(project_path(project_id), settings_body(settings))
-        return AsyncProject(
-            self._transport, project_id, (await self._transport.send(call)).read(ProjectInfo)
-        )
+        """Creates a project, or changes the settings of the one that has the id."""
+        project = self.at(project_id)
+        await project.update(settings or {})
+        return project
 
     async def get(self, project_id: str) -> AsyncProject:
         """Raises ``PROJECT_NOT_FOUND``."""
-        answer = await self._transport.send(calls.get(project_path(project_id)))
-        return AsyncProject(self._transport, project_id, answer.read(ProjectInfo))
+        project = self.at(project_id)
+        await project.info()
+        return project
 
-    async def list(self) -> AsyncIterator[AsyncProject]:
-        """All of them, newest activity first; pages are fetched as they are needed."""
+    async def list(self) -> AsyncGenerator[ProjectInfo, None]:
+        """Settings and state of each, newest activity first; reads on as they are taken."""
         cursor: str | None = None
         while True:
             answer = await self._transport.send(calls.get("/v1/projects", limit=100, cursor=cursor))
             items, cursor = answer.read_page(ProjectInfo)
             for info in items:
-                yield AsyncProject(self._transport, info.id, info)
+                yield info
             if cursor is None:
                 return
 
     async def delete(self, project_id: str) -> None:
-        """Removes files, builds, previews and grants."""
-        await self._transport.send(calls.delete(project_path(project_id)))
+        """Removes files, builds, previews and grants. Raises ``PROJECT_NOT_FOUND``."""
+        await self._transport.send(calls.delete(project_path(check_project_id(project_id))))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from typing import Literal, overload
 
 from . import _call as calls
@@ -14,15 +14,17 @@ from ._decode import decode
 from ._shared import (
     READY_MS,
     diagnostics_call,
-    is_settled,
+    live_session,
     log_call,
+    raise_if_failed,
+    read_changes,
     settings_body,
     subscribe,
 )
 from .errors import PreviewdTimeout
 from .models import (
+    AppliedChanges,
     BuildInfo,
-    ChangesAnswer,
     Diagnostics,
     Event,
     EventType,
@@ -39,17 +41,31 @@ from .models import (
 
 
 class AsyncProject:
-    """One project. ``info`` is what the server said when it was created, got or listed."""
+    """One project of a server. It holds nothing but its id: two of the same id are the same."""
 
-    def __init__(
-        self, transport: AioTransport, project_id: str, info: ProjectInfo | None = None
-    ) -> None:
+    def __init__(self, transport: AioTransport, project_id: str) -> None:
         self._transport = transport
         self.id = project_id
-        self.info = info
 
     def __repr__(self) -> str:
         return f"AsyncProject({self.id!r})"
+
+    async def info(self) -> ProjectInfo:
+        """Settings and status. Raises ``PROJECT_NOT_FOUND``."""
+        return (await self._send(calls.get(project_path(self.id)))).read(ProjectInfo)
+
+    async def status(self) -> Status:
+        """How far the project is, and what is wrong with it."""
+        return (await self._send(calls.get(project_path(self.id, "status")))).read(Status)
+
+    async def update(self, settings: ProjectSettings) -> ProjectInfo:
+        """Changes settings, and creates the project where there is none; what is not given stays."""
+        answer = await self._send(calls.put(project_path(self.id), settings_body(settings)))
+        return answer.read(ProjectInfo)
+
+    async def delete(self) -> None:
+        """Removes files, builds, previews and grants. Raises ``PROJECT_NOT_FOUND``."""
+        await self._send(calls.delete(project_path(self.id)))
 
     async def apply_changes(
         self,
@@ -61,11 +77,12 @@ class AsyncProject:
         base_revision: int | None = None,
         replace: bool = False,
         idempotency_key: str | None = None,
-    ) -> ChangesAnswer:
+    ) -> AppliedChanges:
         """Applies one batch, all of it or nothing; creates the project where it does not exist.
 
         ``wait`` holds the answer until the revision reached that point or failed, or until
-        ``timeout_ms``: look at ``answer.status``. ``replace`` deletes every file that is not sent.
+        ``timeout_ms``: look at ``status`` of the answer. ``replace`` deletes every file that is
+        not sent.
         """
         call = calls.apply_changes(
             self.id,
@@ -77,7 +94,7 @@ class AsyncProject:
             replace=replace,
             idempotency_key=idempotency_key,
         )
-        return (await self._send(call)).read(ChangesAnswer)
+        return read_changes(await self._send(call))
 
     async def sync(
         self,
@@ -86,10 +103,10 @@ class AsyncProject:
         *,
         wait: WaitPoint | None = None,
         timeout_ms: int = DEFAULT_WAIT_MS,
-    ) -> ChangesAnswer:
-        """Lets the server pull from the project's source; all that differs, without a list."""
+    ) -> AppliedChanges:
+        """Pulls from the project's source: the named files, or without a list all that differs."""
         call = calls.sync(self.id, changed_files, deleted, wait=wait, timeout_ms=timeout_ms)
-        return (await self._send(call)).read(ChangesAnswer)
+        return read_changes(await self._send(call))
 
     async def build(
         self,
@@ -98,66 +115,30 @@ class AsyncProject:
         wait: WaitPoint | None = None,
         timeout_ms: int = DEFAULT_WAIT_MS,
     ) -> AsyncBuild:
-        """Builds the current revision, or joins the build of it that is under way."""
+        """Builds the current revision, or joins its build; ``force`` builds anew."""
         call = calls.build(self.id, force=force, wait=wait, timeout_ms=timeout_ms)
         return AsyncBuild(self._transport, self.id, (await self._send(call)).read(BuildInfo))
 
-    async def builds(self, *, limit: int = 50) -> list[AsyncBuild]:
-        """The newest builds first, ``limit`` of them at most (200)."""
-        answer = await self._send(calls.get(project_path(self.id, "builds"), limit=limit))
-        items, _ = answer.read_page(BuildInfo)
-        return [AsyncBuild(self._transport, self.id, info) for info in items]
+    async def builds(self) -> AsyncGenerator[AsyncBuild, None]:
+        """Builds, newest first; reads on as they are taken."""
+        cursor: str | None = None
+        while True:
+            path = project_path(self.id, "builds")
+            answer = await self._send(calls.get(path, limit=50, cursor=cursor))
+            items, cursor = answer.read_page(BuildInfo)
+            for info in items:
+                yield AsyncBuild(self._transport, self.id, info)
+            if cursor is None:
+                return
 
-    async def start_session(self) -> Session:
-        """Starts the project's own dev server, or keeps it alive."""
-        return (await self._send(calls.put(project_path(self.id, "session")))).read(Session)
+    async def get_build(self, build_id: str) -> AsyncBuild:
+        """Raises ``BUILD_NOT_FOUND``."""
+        answer = await self._send(calls.get(project_path(self.id, "builds", build_id)))
+        return AsyncBuild(self._transport, self.id, answer.read(BuildInfo))
 
-    async def stop_session(self) -> None:
-        """Stops the dev server; the published build stays."""
-        await self._send(calls.delete(project_path(self.id, "session")))
-
-    async def status(self) -> Status:
-        """How far the project is."""
-        return (await self._send(calls.get(project_path(self.id, "status")))).read(Status)
-
-    async def wait_until_ready(self, timeout_ms: int = READY_MS) -> Status:
-        """Waits until nothing is under way. ``state`` is then ``ready``, or ``error``.
-
-        Raises ``PreviewdTimeout``.
-        """
-        async with contextlib.aclosing(self.events(["status"], timeout_ms=timeout_ms)) as events:
-            async for event in events:
-                if event.type == "status" and is_settled(event.data):
-                    return decode(Status, event.data)
-        raise PreviewdTimeout(f"{self.id} was not ready within {timeout_ms} ms.")
-
-    def events(
-        self,
-        types: Iterable[EventType] | None = None,
-        *,
-        after: int | None = None,
-        timeout_ms: int | None = None,
-    ) -> AsyncGenerator[Event, None]:
-        """What happens, as it happens, beginning with the status.
-
-        A broken connection is opened anew, and goes on after the last event. ``after`` replays
-        what the server keeps of later events. An event of type ``error`` says that events were
-        missed; the status follows it.
-        """
-        call = subscribe(self.id, types, after)
-        return self._transport.follow(call, timeout_ms)
-
-    async def get_preview_url(
-        self, role: Role | None = None, *, expires_in_seconds: int = 3600
-    ) -> str:
-        """Where a browser finds the preview. With a ``role`` the URL holds a grant for it."""
-        if role is None:
-            return (await self.status()).urls.preview
-        return (await self.create_grant(role, expires_in_seconds=expires_in_seconds)).url
-
-    async def create_grant(self, role: Role, *, expires_in_seconds: int = 3600) -> Grant:
-        """A right to see a private preview, or (editors) the live session."""
-        return (await self._send(calls.grant(self.id, role, expires_in_seconds))).read(Grant)
+    async def logs(self, *, build: str | None = None) -> str:
+        """What the toolchain wrote in the newest build, or in one, as text."""
+        return (await self._send(calls.get(project_path(self.id, "logs"), build=build))).text()
 
     @overload
     async def diagnostics(self) -> Diagnostics: ...
@@ -170,63 +151,117 @@ class AsyncProject:
         answer = await self._send(diagnostics_call(self.id, format, max_chars))
         return answer.text() if format == "prompt" else answer.read(Diagnostics)
 
+    async def start_session(self) -> Session:
+        """Starts the project's own dev server, or keeps it alive. It may still be starting."""
+        return (await self._send(calls.put(project_path(self.id, "session")))).read(Session)
+
+    async def session(self) -> Session:
+        """How the dev server is."""
+        return (await self._send(calls.get(project_path(self.id, "session")))).read(Session)
+
+    async def stop_session(self) -> None:
+        """Stops the dev server, where one runs; the published build stays."""
+        await self._send(calls.delete(project_path(self.id, "session")))
+
+    async def wait_until_ready(self, timeout_ms: int = READY_MS) -> Status:
+        """Returns when the newest revision is built and published.
+
+        Raises ``PreviewdFailed`` (``BUILD_FAILED``) with the status where it cannot be built, and
+        ``PreviewdTimeout``.
+        """
+        async with contextlib.aclosing(self.events(["status"], timeout_ms=timeout_ms)) as events:
+            async for event in events:
+                status = raise_if_failed(event)
+                if status is not None and status.state == "ready":
+                    return status
+        raise PreviewdTimeout(f"The events of {self.id} ended.")
+
+    async def wait_until_live(self, timeout_ms: int = READY_MS) -> Session:
+        """Returns when the session that was started is live.
+
+        Raises ``PreviewdFailed`` (``SESSION_FAILED``) with the reason, and ``PreviewdTimeout``.
+        """
+        wanted: list[EventType] = ["status", "session"]
+        async with contextlib.aclosing(self.events(wanted, timeout_ms=timeout_ms)) as events:
+            async for _ in events:
+                session = live_session(await self.status())
+                if session is not None:
+                    return session
+        raise PreviewdTimeout(f"The events of {self.id} ended.")
+
+    def events(
+        self,
+        types: Iterable[EventType] | None = None,
+        *,
+        after: int | None = None,
+        timeout_ms: int | None = None,
+    ) -> AsyncGenerator[Event, None]:
+        """What happens, from now on and across reconnections; begins with the status.
+
+        ``after`` goes on after the event of this id instead; 0 for everything that is kept.
+        ``close()`` it where the loop is left early.
+        """
+        return self._transport.follow(subscribe(self.id, types), timeout_ms, after)
+
+    async def get_preview_url(
+        self, role: Role | None = None, *, expires_in_seconds: int = 3600
+    ) -> str:
+        """Where a browser sees the project; with a role, a link that carries the right to."""
+        if role is None:
+            return (await self.status()).urls.preview
+        return (await self._send(calls.grant(self.id, role, expires_in_seconds))).read(Grant).url
+
+    async def revoke_preview_urls(self) -> None:
+        """No link that was given out works any more."""
+        await self._send(calls.delete(project_path(self.id, "grants")))
+
     async def files(self) -> Manifest:
         """Path, size and SHA-256 of each file of the current revision."""
         return (await self._send(calls.get(project_path(self.id, "files")))).read(Manifest)
 
     async def read_file(self, path: str) -> bytes:
         """The content of one file. Raises ``FILE_NOT_FOUND``."""
-        call = calls.get(project_path(self.id, "files", *path.split("/")))
-        return (await self._send(call)).body
-
-    async def update(self, settings: ProjectSettings) -> ProjectInfo:
-        """Changes settings; what is not given stays."""
-        answer = await self._send(calls.put(project_path(self.id), settings_body(settings)))
-        self.info = answer.read(ProjectInfo)
-        return self.info
-
-    async def delete(self) -> None:
-        """Removes files, builds, previews and grants."""
-        await self._send(calls.delete(project_path(self.id)))
+        return (await self._send(calls.get(project_path(self.id, "files", *path.split("/"))))).body
 
     async def _send(self, call: Call) -> Answer:
         return await self._transport.send(call)
 
 
 class AsyncBuild:
-    """One build of a project. ``info`` is how it was when it was asked for."""
+    """One run that makes an artifact of the project. ``info`` is how it was when last asked."""
 
     def __init__(self, transport: AioTransport, project_id: str, info: BuildInfo) -> None:
         self._transport = transport
-        self.project_id = project_id
-        self.info = info
+        self._project_id = project_id
         self.id = info.id
+        self.info = info
 
     def __repr__(self) -> str:
         return f"AsyncBuild({self.id!r}, {self.info.state!r})"
 
-    async def refresh(self) -> BuildInfo:
-        """Asks how it is now."""
-        self.info = (await self._send("GET")).read(BuildInfo)
-        return self.info
-
-    async def logs(self) -> AsyncIterator[LogLine]:
-        """What the toolchain writes, line by line as it comes, until the build ends."""
-        log = self._transport.follow(log_call(self.project_id, self.id))
+    async def logs(self) -> AsyncGenerator[LogLine, None]:
+        """What the toolchain wrote, line by line as it is written; ends when the build ends."""
+        log = self._transport.follow(log_call(self._project_id, self.id))
         async with contextlib.aclosing(log):
             async for event in log:
                 if event.type == "end":
                     return
                 yield decode(LogLine, event.data)
 
-    async def publish(self) -> None:
-        """Makes this build the one that viewers see."""
-        await self._send("POST", "publish")
+    async def refresh(self) -> BuildInfo:
+        """Asks how it is now."""
+        self.info = (await self._send("GET")).read(BuildInfo)
+        return self.info
 
-    async def cancel(self) -> None:
+    async def publish(self) -> Status:
+        """Makes this good build the one that viewers see."""
+        return (await self._send("POST", "publish")).read(Status)
+
+    async def cancel(self) -> BuildInfo:
         """Stops the build."""
-        await self._send("POST", "cancel")
+        self.info = (await self._send("POST", "cancel")).read(BuildInfo)
+        return self.info
 
     async def _send(self, method: str, *action: str) -> Answer:
-        path = project_path(self.project_id, "builds", self.id, *action)
+        path = project_path(self._project_id, "builds", self.id, *action)
         return await self._transport.send(Call(method, path))

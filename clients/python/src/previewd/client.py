@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from types import TracebackType
 
 from . import _call as calls
 from ._call import project_path
 from ._retry import RetryPolicy
 from ._settings import resolve_settings
-from ._shared import (
-    settings_body,
-)
+from ._shared import check_project_id
 from ._transport import Transport
-from .models import (
-    ProjectInfo,
-    ProjectSettings,
-)
+from .models import ProjectInfo, ProjectSettings
 from .project import Project
 
 
@@ -32,10 +27,6 @@ class PreviewdClient:
     ) -> None:
         self._transport = Transport(resolve_settings(url, api_key), RetryPolicy(max_retries))
         self.projects = Projects(self._transport)
-
-    def project(self, project_id: str) -> Project:
-        """The project with this id, without asking whether it exists."""
-        return Project(self._transport, project_id)
 
     def close(self) -> None:
         """Nothing stays open between calls; here so that both clients are used alike."""
@@ -56,32 +47,40 @@ class PreviewdClient:
 
 
 class Projects:
-    """The projects of a server."""
+    """The projects of a server that the key may see."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    def at(self, project_id: str) -> Project:
+        """A project by its id, without a call. Raises ``INVALID_OPTIONS``.
+
+        ``apply_changes`` creates it where it does not exist.
+        """
+        return Project(self._transport, check_project_id(project_id))
+
     def create(self, project_id: str, settings: ProjectSettings | None = None) -> Project:
-        """Creates the project, or changes its settings where it exists."""
-        call = calls.put(project_path(project_id), settings_body(settings))
-        return Project(self._transport, project_id, self._transport.send(call).read(ProjectInfo))
+        """Creates a project, or changes the settings of the one that has the id."""
+        project = self.at(project_id)
+        project.update(settings or {})
+        return project
 
     def get(self, project_id: str) -> Project:
         """Raises ``PROJECT_NOT_FOUND``."""
-        answer = self._transport.send(calls.get(project_path(project_id)))
-        return Project(self._transport, project_id, answer.read(ProjectInfo))
+        project = self.at(project_id)
+        project.info()
+        return project
 
-    def list(self) -> Iterator[Project]:
-        """All of them, newest activity first; pages are fetched as they are needed."""
+    def list(self) -> Generator[ProjectInfo, None, None]:
+        """Settings and state of each, newest activity first; reads on as they are taken."""
         cursor: str | None = None
         while True:
             answer = self._transport.send(calls.get("/v1/projects", limit=100, cursor=cursor))
             items, cursor = answer.read_page(ProjectInfo)
-            for info in items:
-                yield Project(self._transport, info.id, info)
+            yield from items
             if cursor is None:
                 return
 
     def delete(self, project_id: str) -> None:
-        """Removes files, builds, previews and grants."""
-        self._transport.send(calls.delete(project_path(project_id)))
+        """Removes files, builds, previews and grants. Raises ``PROJECT_NOT_FOUND``."""
+        self._transport.send(calls.delete(project_path(check_project_id(project_id))))

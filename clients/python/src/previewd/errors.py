@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .models import Status
 
 
 class PreviewdError(Exception):
@@ -42,3 +45,14 @@ class PreviewdTimeout(PreviewdError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("TIMEOUT", detail)
+
+
+class PreviewdFailed(PreviewdError):
+    """What was waited for will not come.
+
+    ``BUILD_FAILED`` or ``SESSION_FAILED``. ``project_status`` has the ``diagnostics``.
+    """
+
+    def __init__(self, code: str, detail: str, project_status: Status) -> None:
+        super().__init__(code, detail)
+        self.project_status = project_status

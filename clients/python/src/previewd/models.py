@@ -140,8 +140,12 @@ class Change:
 
 
 @dataclass(frozen=True)
-class ChangesAnswer:
-    """What a batch did. ``reason`` says why there was nothing to wait for, where that is so."""
+class AppliedChanges:
+    """What a batch did.
+
+    ``reason`` says why there was nothing to wait for, ``timed_out`` that ``wait`` was not reached
+    in time: ``status`` says how far it is.
+    """
 
     project: str
     revision: int
@@ -149,6 +153,7 @@ class ChangesAnswer:
     unchanged: int
     status: Status
     reason: str | None = None
+    timed_out: bool = False
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,7 @@ class Event:
 
     type: str
     data: Any
-    id: str | None = None
+    id: int | None = None
 
 
 class ProjectSettings(TypedDict, total=False):
