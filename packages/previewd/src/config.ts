@@ -87,6 +87,12 @@ const environmentSchema = z.object({
   PREVIEWD_S3_REGION: z.string().min(1).optional(),
   PREVIEWD_S3_ACCESS_KEY_ID: z.string().min(1).optional(),
   PREVIEWD_S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  PREVIEWD_LOCAL_ROOTS: list,
+  PREVIEWD_GIT_HOSTS: list,
+  PREVIEWD_GIT_TOKENS: list,
+  PREVIEWD_GIT_PRIVATE: list,
+  PREVIEWD_GIT_CA: z.string().min(1).optional(),
+  PREVIEWD_GIT_TIMEOUT_MS: count(120_000),
   PREVIEWD_MAX_FILE: bytes(100 * MIB),
   PREVIEWD_MAX_PROJECT: bytes(GIB),
   PREVIEWD_MAX_FILES: count(20_000),
@@ -124,6 +130,20 @@ export interface S3Settings {
   region: string | undefined
   accessKeyId: string | undefined
   secretAccessKey: string | undefined
+}
+
+/** From where repositories may be cloned, and with what. */
+export interface GitSettings {
+  /** `github.com`, `*.example.org`, `git.example.org:8443`, or `http://` before one without TLS. */
+  hosts: string[]
+  /** `host=token` or `host=user:token`. */
+  tokens: string[]
+  /** Networks in CIDR notation that these hosts may have addresses in although they are not public. */
+  privateNetworks: string[]
+  /** File of certificate authorities instead of the system's. */
+  authorities: string | undefined
+  /** For one fetch. */
+  timeoutMs: number
 }
 
 /** Everything the operator can set, resolved. Sizes in bytes, times in milliseconds. */
@@ -171,6 +191,9 @@ export interface Config {
     timeoutMs: number
     azure: AzureSettings
     s3: S3Settings
+    /** Folders of this machine below which projects may lie; absolute. */
+    localRoots: string[]
+    git: GitSettings
   }
   limits: {
     fileBytes: number
@@ -284,6 +307,14 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
         region: env.PREVIEWD_S3_REGION,
         accessKeyId: env.PREVIEWD_S3_ACCESS_KEY_ID,
         secretAccessKey: env.PREVIEWD_S3_SECRET_ACCESS_KEY,
+      },
+      localRoots: env.PREVIEWD_LOCAL_ROOTS.map((root) => resolve(root)),
+      git: {
+        hosts: env.PREVIEWD_GIT_HOSTS,
+        tokens: env.PREVIEWD_GIT_TOKENS,
+        privateNetworks: env.PREVIEWD_GIT_PRIVATE,
+        authorities: env.PREVIEWD_GIT_CA,
+        timeoutMs: env.PREVIEWD_GIT_TIMEOUT_MS,
       },
     },
     limits: {

@@ -24,6 +24,8 @@ import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
 import { createViewers } from './serve/viewers.ts'
 import { createSessions } from './session/sessions.ts'
+import { GIT_WORKERS } from './source/git-kind.ts'
+import { gitReach, parseGitHost } from './source/git-place.ts'
 import { createSources } from './source/sources.ts'
 import { openStore } from './store/open-store.ts'
 import { createWorkers } from './worker/workers.ts'
@@ -92,12 +94,10 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const { dataDir, build } = config
   const store = await openStore({ dataDir, limits: config.limits, logger })
   parts.defer(() => store.close())
-  const sources = createSources(config)
-  parts.defer(() => sources[Symbol.asyncDispose]())
   const workers = createWorkers({
     dataDir,
     minimumTier: config.sandbox,
-    slots: build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS,
+    slots: build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS,
     installerSlots: build.concurrency + SPARE_SLOTS,
     logger,
   })
@@ -118,6 +118,10 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const socketDir = join(dataDir, 'run')
   // Sockets of a server that was killed.
   await rm(socketDir, { recursive: true, force: true })
+  const { hosts, privateNetworks } = config.sources.git
+  const reach = { ...gitReach(hosts.map(parseGitHost)), maximum: 'allowlist' as const, privateNetworks }
+  const sources = createSources(config, { ...store, workers, egress: createEgress({ socketDir, ...reach }) })
+  parts.defer(() => sources[Symbol.asyncDispose]())
   return { ...store, sources, workers, environments, artifacts, events: createEventBus(), socketDir }
 }
 

@@ -11,6 +11,7 @@ import type { ProjectStatus } from '../model/status.ts'
 import type { LogLine } from '../model/worker.ts'
 import { Afterwork } from './afterwork.ts'
 import { Announcer } from './announce.ts'
+import { Followers } from './followers.ts'
 import { LiveChanges } from './live-changes.ts'
 import { buildsOtherwise, newBuild, requeued } from './new-build.ts'
 import type { PipelineParts } from './parts.ts'
@@ -41,6 +42,7 @@ export class BuildPipeline implements Pipeline {
   readonly #variants: Variants
   readonly #live: LiveChanges
   readonly #syncs: Syncs
+  readonly #followers: Followers
   readonly #quiet = new QuietTimers()
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
@@ -50,6 +52,7 @@ export class BuildPipeline implements Pipeline {
     this.#parts = parts
     this.#afterwork = new Afterwork(parts.onError)
     this.#syncs = new Syncs(parts, (id, batch, startedMs) => this.#apply(id, batch, startedMs))
+    this.#followers = new Followers(parts, (id, request) => this.sync(id, request))
     this.#live = new LiveChanges(parts, (project) => this.#announcer.statusChanged(project))
     this.#announcer = new Announcer(parts, this.#watchers, {
       activeBuild: (project) => this.#activeBuild(project),
@@ -77,6 +80,12 @@ export class BuildPipeline implements Pipeline {
     if (before && !isDeepStrictEqual(before.settings, put.project.settings)) {
       void this.#live.bringIn(id)
     }
+    if (before && !isDeepStrictEqual(before.settings.source, put.project.settings.source)) {
+      void this.#followers.stop(id)
+    }
+    if (isFetchedAtOnce(put.project, before)) {
+      this.sync(id, {}).catch((error: unknown) => this.#followers.tell(id, error))
+    }
     this.#announcer.statusChanged(id)
     return put
   }
@@ -100,7 +109,10 @@ export class BuildPipeline implements Pipeline {
     this.#refuseWhileDraining()
     this.#requireProject(id)
     await this.#deleting.get(id)
-    return this.#syncs.sync(id, request)
+    const applied = await this.#syncs.sync(id, request)
+    const project = this.#parts.projects.get(id)
+    if (project && !this.#draining) this.#followers.follow(project)
+    return applied
   }
 
   async #apply(id: string, batch: ChangeBatch, startedMs: number): Promise<AppliedChanges> {
@@ -250,6 +262,7 @@ export class BuildPipeline implements Pipeline {
     clearTimeout(timer)
     await this.#scheduler.pause(SHUTDOWN)
     this.#live.close()
+    await this.#followers.close()
     await this.#syncs.close()
     await this.#afterwork.close()
   }
@@ -327,6 +340,7 @@ export class BuildPipeline implements Pipeline {
 
   async #delete(id: string): Promise<void> {
     this.#quiet.clear(id)
+    await this.#followers.stop(id)
     await this.#syncs.clear(id)
     await this.#parts.sessions.stop(id, 'The project was deleted.')
     await this.#scheduler.clear(id)
@@ -351,6 +365,12 @@ export class BuildPipeline implements Pipeline {
   #refuseWhileDraining(): void {
     if (this.#draining) throw new PreviewdError('SHUTTING_DOWN', 'The server is ending; try again.')
   }
+}
+
+/** Object stores tell of their files by a call; a repository or a folder is there as soon as it is named. */
+function isFetchedAtOnce({ settings: { source } }: Project, before: Project | undefined): boolean {
+  const isComplete = source.kind === 'git' || source.kind === 'local'
+  return isComplete && !isDeepStrictEqual(source, before?.settings.source)
 }
 
 interface EnqueueOptions {

@@ -1,22 +1,57 @@
 import type { Config } from '../config.ts'
 import { PreviewdError } from '../errors.ts'
+import type { Egress } from '../model/egress.ts'
 import type { Project, SourceSettings } from '../model/project.ts'
 import type { PulledSettings, Source, SourceOwner, SourceRequest, Sources } from '../model/source.ts'
+import type { Workers } from '../model/worker.ts'
 import { AzureKind } from './azure-kind.ts'
+import { GitKind } from './git-kind.ts'
+import { parseGitHost, parseGitToken } from './git-place.ts'
+import { LocalKind } from './local-kind.ts'
 import { followsExternalId, type Place, parsePlace } from './places.ts'
 import { S3Kind } from './s3-kind.ts'
 import type { SourceKind } from './source-kind.ts'
 
 type Kinds = { [K in PulledSettings['kind']]?: SourceKind<K> }
 
-/** The sources that the operator set; throws a readable Error where the settings do not fit. */
-export function createSources({ sources }: Pick<Config, 'sources'>): Sources {
-  const { azure, s3, timeoutMs } = sources
+/** What git needs, which reads what hosts send in a sandbox. */
+export interface SandboxParts {
+  workers: Workers
+  /** Leads to the hosts of `gitReach` alone. */
+  egress: Egress
+  tmpDir: string
+}
+
+/**
+ * The sources that the operator set; throws a readable Error where the settings do not fit. There is no git without
+ * a sandbox.
+ */
+export function createSources(
+  { sources, limits, build }: Pick<Config, 'sources' | 'limits' | 'build'>,
+  sandbox?: SandboxParts,
+): Sources {
+  const { azure, s3, git, timeoutMs } = sources
   const places = sources.places.map(parsePlace)
   return new ConfiguredSources(
     {
       'azure-blob': new AzureKind(azure, places, timeoutMs),
       s3: new S3Kind(s3, places, timeoutMs),
+      local: new LocalKind(sources.localRoots),
+      ...(sandbox && {
+        git: new GitKind({
+          ...sandbox,
+          hosts: git.hosts.map(parseGitHost),
+          tokens: git.tokens.map(parseGitToken),
+          authorities: git.authorities,
+          limits: {
+            memoryBytes: build.memoryBytes,
+            timeoutMs: git.timeoutMs,
+            silentMs: timeoutMs,
+            files: limits.files,
+            bytes: limits.projectBytes,
+          },
+        }),
+      }),
     },
     places,
   )
