@@ -22,10 +22,6 @@ export async function createAzureClient(settings: AzureSettings): Promise<BlobSe
   return new BlobServiceClient(address, new DefaultAzureCredential(), PIPELINE)
 }
 
-export function isAzureSet({ connectionString, account, endpoint }: AzureSettings): boolean {
-  return connectionString !== undefined || account !== undefined || endpoint !== undefined
-}
-
 function fromConnectionString(connectionString: string): BlobServiceClient {
   try {
     return BlobServiceClient.fromConnectionString(connectionString, PIPELINE)

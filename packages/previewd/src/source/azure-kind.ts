@@ -11,10 +11,17 @@ export class AzureKind implements SourceKind<'azure-blob'> {
   readonly #timeoutMs: number
   #opener: Promise<(container: string, prefix: string) => Source> | undefined
 
+  /** Throws a readable Error where places are named and no account is. */
   constructor(settings: AzureSettings, places: readonly Place[], timeoutMs: number) {
     this.#settings = settings
     this.#places = places.filter(({ kind }) => kind === 'azure-blob')
     this.#timeoutMs = timeoutMs
+    const { connectionString, account, endpoint } = settings
+    if (this.#places.length > 0 && (connectionString ?? account ?? endpoint) === undefined) {
+      throw new Error(
+        'PREVIEWD_SOURCES names azure-blob: set PREVIEWD_AZURE_CONNECTION_STRING or PREVIEWD_AZURE_ACCOUNT.',
+      )
+    }
   }
 
   resolve(

@@ -1,0 +1,68 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { resolveConfig } from '../../src/config.ts'
+import { Syncs } from '../../src/pipeline/syncs.ts'
+import { createSources } from '../../src/source/sources.ts'
+import { openStore, type Store } from '../../src/store/open-store.ts'
+import type { TestStore } from '../source/stores.ts'
+import { batchOf } from './pipeline-under-test.ts'
+
+export interface SyncsUnderTest extends AsyncDisposable {
+  store: Store
+  syncs: Syncs
+  /** What nobody was there to be told. */
+  errors: unknown[]
+  /** Makes a project with the store's source. */
+  create(id: string, options?: { writeThrough?: boolean }): void
+  /** Applies files as a client does. */
+  push(id: string, files: Record<string, string>, deleted?: string[]): Promise<number>
+  /** The project's files as text, by path. */
+  files(id: string): Promise<Record<string, string>>
+  revision(id: string): number
+}
+
+/** Syncs over the real store in a folder of its own and a real object store, with nothing built. */
+export async function openSyncs(
+  objects: TestStore,
+  environment: Record<string, string> = {},
+): Promise<SyncsUnderTest> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'previewd-syncs-'))
+  const config = resolveConfig({
+    PREVIEWD_DATA: dataDir,
+    PREVIEWD_REGISTRY: 'http://registry.invalid/',
+    PREVIEWD_SOURCE_TIMEOUT_MS: '1000',
+    ...objects.environment(),
+    ...environment,
+  })
+  const sources = createSources(config)
+  const store = await openStore({ dataDir, limits: config.limits, mirror: false })
+  const errors: unknown[] = []
+  const onError = (error: unknown) => errors.push(error)
+  const syncs = new Syncs({ ...store, sources, config, onError }, (id, batch) => store.files.apply(id, batch))
+  return {
+    store,
+    syncs,
+    errors,
+    create(id, { writeThrough } = {}) {
+      const asked = { ...objects.source, ...(writeThrough && { writeThrough }) }
+      store.projects.put(id, { source: sources.resolve(asked, { id, isTrusted: false }) })
+    },
+    async push(id, files, deleted = []) {
+      return (await store.files.apply(id, { ...batchOf(files), deleted })).revision
+    },
+    async files(id) {
+      await using snapshot = await store.files.snapshot(id)
+      const texts: Record<string, string> = {}
+      for (const path of snapshot.files.keys()) texts[path] = (await snapshot.read(path)).toString()
+      return texts
+    },
+    revision: (id) => store.projects.get(id)?.revision ?? 0,
+    async [Symbol.asyncDispose]() {
+      await syncs.close()
+      await sources[Symbol.asyncDispose]()
+      await store.close()
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+}
