@@ -35,6 +35,9 @@ const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.flo
 /** Live sessions beside one another: one holds a few hundred MiB, and builds need room, too. */
 const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GIB))))
 
+/** Workers that wait: each holds 100 to 200 MiB. */
+const defaultPool = Math.min(3, Math.floor(totalmem() / (3 * GIB)))
+
 const environmentSchema = z.object({
   PREVIEWD_HOST: z.string().default('127.0.0.1'),
   PREVIEWD_PORT: z.coerce.number().int().min(0).max(65535).default(4400),
@@ -67,6 +70,7 @@ const environmentSchema = z.object({
   PREVIEWD_MAX_SESSIONS: count(defaultSessions),
   PREVIEWD_SESSION_MEMORY: bytes(GIB),
   PREVIEWD_SESSION_IDLE_MS: count(15 * 60_000),
+  PREVIEWD_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(defaultPool),
   PREVIEWD_EGRESS: z.enum(['none', 'allowlist', 'public']).default('none'),
   PREVIEWD_EGRESS_ALLOW: list,
   PREVIEWD_EGRESS_PRIVATE: list,
@@ -180,6 +184,8 @@ export interface Config {
     logBytes: number
   }
   sessions: { max: number; memoryBytes: number; idleMs: number }
+  /** Workers that wait, made ready, for the next session or build. */
+  poolSize: number
   /** The most that a project can reach on its server side. */
   egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
   /** Back ends that previews may reach: which, how long one may be silent, requests of one project at once. */
@@ -282,6 +288,7 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       memoryBytes: env.PREVIEWD_SESSION_MEMORY,
       idleMs: env.PREVIEWD_SESSION_IDLE_MS,
     },
+    poolSize: env.PREVIEWD_POOL_SIZE,
     egress: {
       maximum: env.PREVIEWD_EGRESS,
       allowedHosts: env.PREVIEWD_EGRESS_ALLOW,

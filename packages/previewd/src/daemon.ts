@@ -97,7 +97,8 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const workers = createWorkers({
     dataDir,
     minimumTier: config.sandbox,
-    slots: build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS,
+    slots: workerPlaces(config),
+    poolSize: config.poolSize,
     installerSlots: build.concurrency + SPARE_SLOTS,
     logger,
   })
@@ -123,6 +124,11 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const sources = createSources(config, { ...store, workers, egress: createEgress({ socketDir, ...reach }) })
   parts.defer(() => sources[Symbol.asyncDispose]())
   return { ...store, sources, workers, environments, artifacts, events: createEventBus(), socketDir }
+}
+
+/** Each of them may be in use at once. */
+function workerPlaces({ build, sessions, poolSize }: Config): number {
+  return build.concurrency + sessions.max + poolSize + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS
 }
 
 type Stages = Awaited<ReturnType<typeof openStages>>

@@ -13,6 +13,8 @@ export interface SessionView {
   startedAt?: string
   /** How long the last start took, until the dev server answered. */
   startMs?: number
+  /** Whether a worker that was made ready ahead was there for that start. */
+  pool?: 'hit' | 'miss'
   memoryBytes?: number
   /** Crashes since it was started. */
   restarts: number

@@ -134,6 +134,11 @@ export class DevWorker {
     }
   }
 
+  /** Whether a worker waited for it. */
+  get pool(): 'hit' | 'miss' {
+    return this.#worker.waited ? 'hit' : 'miss'
+  }
+
   memoryBytes(): Promise<number> {
     return this.#worker.memoryBytes()
   }
@@ -161,13 +166,14 @@ async function launch(
       limits: workerLimits(parts, snapshot),
       binds: environment?.binds ?? [],
       role: 'project',
+      ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root: folderOf(task) },
       listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),
       bridge: { socket: gate.socket, port: EGRESS_PORT },
       signal,
     }),
   )
   await worker.put(sourceEntries(snapshot))
-  if (environment && environment.entries.length > 0) await worker.put(environment.entries)
+  if (environment && environment.entries.length > 0 && !worker.waited) await worker.put(environment.entries)
   let lastLine = ''
   const served = { ...task, env: { ...task.env, ...PROXY_ENV } }
   const server = await worker.serve(served, snapshot.revision, (line) => {
@@ -177,6 +183,10 @@ async function launch(
   if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
   const ended = server.ended.then((outcome) => explain(outcome, lastLine))
   return new DevWorker(spec, snapshot, { server, worker, ended }, resources.move())
+}
+
+function folderOf(task: DevTask): string {
+  return task.kind === 'vite-dev' ? task.root : task.cwd
 }
 
 function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits {

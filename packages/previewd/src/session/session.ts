@@ -57,6 +57,7 @@ export class Session {
   #reason: string | undefined
   #startedAt: string | undefined
   #startMs: number | undefined
+  #pool: SessionView['pool']
   #restarts = 0
   #memoryBytes = 0
   /** What package.json asks for could not be had; a later try may succeed. */
@@ -105,6 +106,7 @@ export class Session {
       ...(this.#worker && { revision: this.#worker.revision, memoryBytes: this.#memoryBytes }),
       ...(this.#startedAt !== undefined && { startedAt: this.#startedAt }),
       ...(this.#startMs !== undefined && { startMs: this.#startMs }),
+      ...(this.#pool !== undefined && { pool: this.#pool }),
       ...(this.#reason !== undefined && { reason: this.#reason }),
     }
   }
@@ -178,6 +180,7 @@ export class Session {
       const worker = await this.#launch()
       if (this.isStopped) return await worker.stop()
       this.#startMs = Math.round(performance.now() - startedMs)
+      this.#pool = worker.pool
       this.#startedAt = new Date(this.#parts.now()).toISOString()
       this.#take(worker)
       this.#lastUpdate = undefined
