@@ -332,6 +332,8 @@ export type ProjectEvent = {
     startedAt?: string
     /** Of the last start */
     startMs?: number
+    /** Whether a worker was ready and waited for the last start */
+    pool?: 'hit' | 'miss'
     memoryBytes?: number
     /** Crashes since it was started */
     restarts: number
@@ -475,6 +477,8 @@ export type Session = {
   startedAt?: string
   /** Of the last start */
   startMs?: number
+  /** Whether a worker was ready and waited for the last start */
+  pool?: 'hit' | 'miss'
   memoryBytes?: number
   /** Crashes since it was started */
   restarts: number

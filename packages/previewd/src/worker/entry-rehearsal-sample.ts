@@ -55,15 +55,19 @@ const CSS = `:root { --gap: 4px }
 @media (min-width: 40em) { .part { padding: 1rem } }
 `
 
-const PLAIN_MAIN = `import './main.css'
-import { part0 } from './part0'
+/** Names that a module of the sample takes from another; what imports here is told by how lines begin. */
+const use = (names: string, from: string) => `import { ${names} } from '${from}'`
+const useStyles = `import './main.css'`
+
+const PLAIN_MAIN = `${useStyles}
+${use('part0', './part0')}
 document.body.append(part0({ name: 'x' }))
 `
 
-const REACT_MAIN = `import { StrictMode } from 'react'
-import { createRoot } from 'react-dom/client'
-import './main.css'
-import { Part0 } from './part0'
+const REACT_MAIN = `${use('StrictMode', 'react')}
+${use('createRoot', 'react-dom/client')}
+${useStyles}
+${use('Part0', './part0')}
 createRoot(document.getElementById('root')!).render(<StrictMode><Part0 name="x" /></StrictMode>)
 `
 
@@ -71,7 +75,7 @@ const nextOf = (index: number) => (index + 1 < COMPONENTS ? index + 1 : undefine
 
 function plainPart(index: number): string {
   const next = nextOf(index)
-  return `${next === undefined ? '' : `import { part${next} } from './part${next}'`}
+  return `${next === undefined ? '' : use(`part${next}`, `./part${next}`)}
 interface Options<T = string> { name: T; items?: readonly T[] }
 const cache = new Map<string, Promise<number>>()
 export async function load${index}(id: string): Promise<number> {
@@ -91,8 +95,8 @@ export function part${index}({ name, items = [] }: Options): HTMLElement {
 
 function reactPart(index: number): string {
   const next = nextOf(index)
-  return `import { useEffect, useMemo, useState, type ReactNode } from 'react'
-${next === undefined ? '' : `import { Part${next} } from './part${next}'`}
+  return `${use('useEffect, useMemo, useState, type ReactNode', 'react')}
+${next === undefined ? '' : use(`Part${next}`, `./part${next}`)}
 interface Props { name: string; items?: readonly string[]; children?: ReactNode }
 export function Part${index}({ name, items = [], children }: Props) {
   const [open, setOpen] = useState<boolean>(false)
