@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DaemonUnderTest, startDaemonUnderTest } from '../../../previewd/test/e2e/daemon-under-test.ts'
-import { sampleProject } from '../../../previewd/test/e2e/sample-project.ts'
+import { sampleProject as sample } from '../../../previewd/test/e2e/sample-project.ts'
 import {
   createClient,
   type PreviewdClient,
@@ -9,6 +9,7 @@ import {
   PreviewdTimeoutError,
 } from '../../src/client.ts'
 
+const sampleProject = (text: string) => sample(text) as Record<string, string>
 const KEY = 'the-key-of-the-operator'
 
 let daemon: DaemonUnderTest
@@ -59,18 +60,21 @@ test('bytes stay what they are, few and many, whatever their files are called', 
   const small = new Uint8Array([0, 255, 1, 254])
   const large = new Uint8Array(randomBytes(400_000))
   await project.applyChanges({ files: { 'small.bin': small, 'index.html': 'text' } })
-  const names = ['files', 'deleted', 'baseRevision', 'ümläut „x" 100%.bin', "it's.bin"]
+  const names = ['files', 'deleted', 'baseRevision', 'ümläut 100%.bin', "it's.bin"]
+  await project.applyChanges({ files: { 'a "b".bin': large } })
   const files = Object.fromEntries(names.map((name) => [name, large]))
   await project.applyChanges({
     files: { ...files, 'text.txt': 'äöü' },
     deleted: ['index.html'],
-    baseRevision: 1,
+    baseRevision: 2,
   })
   const { files: manifest, revision } = await project.files.list()
-  expect(manifest.map(({ path }) => path)).toEqual([...names, 'small.bin', 'text.txt'].toSorted())
-  expect(revision).toBe(2)
+  expect(manifest.map(({ path }) => path)).toEqual(
+    ['a "b".bin', ...names, 'small.bin', 'text.txt'].toSorted(),
+  )
+  expect(revision).toBe(3)
   expect(await project.files.read('small.bin')).toEqual(small)
-  for (const name of names) expect(await project.files.read(name)).toEqual(large)
+  for (const name of [...names, 'a "b".bin']) expect(await project.files.read(name)).toEqual(large)
   expect(await project.files.readText('text.txt')).toBe('äöü')
 })
 
