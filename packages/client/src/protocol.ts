@@ -252,6 +252,7 @@ export type Project = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -332,8 +333,6 @@ export type ProjectEvent = {
     startedAt?: string
     /** Of the last start */
     startMs?: number
-    /** Whether a worker was ready and waited for the last start */
-    pool?: 'hit' | 'miss'
     memoryBytes?: number
     /** Crashes since it was started */
     restarts: number
@@ -394,6 +393,7 @@ export type ProjectSettings = {
   framework?: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -418,6 +418,7 @@ export type ProjectWithStatus = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -477,8 +478,6 @@ export type Session = {
   startedAt?: string
   /** Of the last start */
   startMs?: number
-  /** Whether a worker was ready and waited for the last start */
-  pool?: 'hit' | 'miss'
   memoryBytes?: number
   /** Crashes since it was started */
   restarts: number

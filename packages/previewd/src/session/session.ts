@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
-import type { Environments } from '../model/environment.ts'
+import type { Environments, Nodes } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { PlanDev, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
@@ -19,6 +19,7 @@ export interface SessionParts extends DevWorkerParts {
   projects: Projects
   files: Files
   environments: Environments
+  nodes: Nodes
   plan: PlanDev
   now: () => number
   /** Failures of the server that no caller is there for. */
@@ -57,7 +58,6 @@ export class Session {
   #reason: string | undefined
   #startedAt: string | undefined
   #startMs: number | undefined
-  #pool: SessionView['pool']
   #restarts = 0
   #memoryBytes = 0
   /** What package.json asks for could not be had; a later try may succeed. */
@@ -106,7 +106,6 @@ export class Session {
       ...(this.#worker && { revision: this.#worker.revision, memoryBytes: this.#memoryBytes }),
       ...(this.#startedAt !== undefined && { startedAt: this.#startedAt }),
       ...(this.#startMs !== undefined && { startMs: this.#startMs }),
-      ...(this.#pool !== undefined && { pool: this.#pool }),
       ...(this.#reason !== undefined && { reason: this.#reason }),
     }
   }
@@ -180,7 +179,6 @@ export class Session {
       const worker = await this.#launch()
       if (this.isStopped) return await worker.stop()
       this.#startMs = Math.round(performance.now() - startedMs)
-      this.#pool = worker.pool
       this.#startedAt = new Date(this.#parts.now()).toISOString()
       this.#take(worker)
       this.#lastUpdate = undefined
@@ -207,14 +205,18 @@ export class Session {
     if (!settings) throw new Unavailable('There is no such project.')
     const plan = await this.#parts.plan(snapshot, settings)
     if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
-    return { root: plan.root, task: plan.task, egress: settings.egress }
+    const { root, task, node } = plan
+    return { root, task, egress: settings.egress, ...(node && { node }) }
   }
 
-  async #prepare(snapshot: Snapshot, { root, task, egress }: RootedServing): Promise<DevWorkerSpec> {
+  async #prepare(snapshot: Snapshot, { root, ...serving }: RootedServing): Promise<DevWorkerSpec> {
     const { signal } = this.#life
-    const prepared = await this.#parts.environments.prepare(snapshot, { root, signal })
+    const found = await this.#parts.nodes.prepare(serving.node, signal)
+    if (!found.ok) throw new DevServerFailed(found.diagnostics[0]?.message ?? 'There is no such Node.')
+    const nodeVersion = found.node?.version
+    const prepared = await this.#parts.environments.prepare(snapshot, { root, nodeVersion, signal })
     if (!prepared.ok) throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
-    return { task, egress, environment: prepared.environment }
+    return { ...serving, environment: prepared.environment, program: found.node }
   }
 
   #take(worker: DevWorker): void {
@@ -280,7 +282,8 @@ export class Session {
     mayDiffer: boolean,
   ): Promise<DevWorkerSpec | undefined> {
     const plan = await this.#plan(snapshot)
-    const isSame = isDeepStrictEqual(worker.serving, { task: plan.task, egress: plan.egress })
+    const { root: _, ...serving } = plan
+    const isSame = isDeepStrictEqual(worker.serving, serving)
     if (isSame && !mayDiffer) return undefined
     try {
       const spec = await this.#prepare(snapshot, plan)

@@ -1,14 +1,13 @@
 import { chmod, mkdir, stat } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { PreviewdError } from '../errors.ts'
-import type { PoolView, SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
+import type { SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
 import { detectMachinery, type Machinery } from './detect.ts'
 import { type LaunchedSpec, launchRunner } from './launcher.ts'
-import { WarmPool } from './pool.ts'
 import type { Runner } from './runner.ts'
 import { Slots } from './slots.ts'
+import { commonSpec, SpareWorker } from './spare.ts'
 
 export interface WorkersOptions {
   dataDir: string
@@ -20,10 +19,6 @@ export interface WorkersOptions {
   slots: number
   /** Workers of role `installer` side by side, in places of their own; as many as `slots` by default. */
   installerSlots?: number
-  /** Workers that wait, ready, for the next use of an environment; none by default. They need places, too. */
-  poolSize?: number
-  /** Memory that the machine could still give; what Node knows of it by default. */
-  availableBytes?: () => number
   logger?: Pick<Logger, 'info' | 'warn'>
   /** Where bwrap, setpriv and prlimit are looked for, instead of the usual folders. */
   programFolders?: readonly string[]
@@ -53,10 +48,9 @@ export class SandboxedWorkers implements Workers {
   readonly #slots: Record<WorkerSpec['role'], Slots>
   readonly #runners = new Set<Runner>()
   readonly #launches = new Set<Promise<unknown>>()
-  readonly #pool: WarmPool
-  /** Workers that keep a processor busy. */
-  #builds = 0
+  readonly #spare = new SpareWorker()
   #machinery: Promise<Machinery> | undefined
+  #closed = false
 
   constructor(options: WorkersOptions) {
     this.#options = options
@@ -64,14 +58,6 @@ export class SandboxedWorkers implements Workers {
       project: new Slots(options.slots),
       installer: new Slots(options.installerSlots ?? options.slots),
     }
-    this.#pool = new WarmPool({
-      size: options.poolSize ?? 0,
-      launch: (spec) => this.#launchAhead(spec),
-      isBusy: () => this.#builds >= availableParallelism() / 2,
-      isCrowded: () => this.#slots.project.hasWaiting,
-      availableBytes: options.availableBytes ?? (() => process.availableMemory()),
-      logger: options.logger,
-    })
   }
 
   async status(): Promise<SandboxStatus> {
@@ -86,8 +72,8 @@ export class SandboxedWorkers implements Workers {
       const reason = [...machinery.problems, ...(impossible ? [NEVER_WITHOUT] : [])].join(' ')
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${reason}`)
     }
-    const waited = await this.#pool.take(spec)
-    const runner = waited ?? (await this.#launchInSlot(machinery, spec, spec.signal))
+    const common = commonSpec(spec)
+    const runner = this.#spare.take(common) ?? (await this.#launchInSlot(machinery, common, spec.signal))
     runner.begin(spec.limits.wallMs, spec.signal)
     try {
       await runner.ready
@@ -95,16 +81,12 @@ export class SandboxedWorkers implements Workers {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
-    if (spec.listen === undefined) this.#countBuild(runner)
+    if (isRepeatable(spec)) void runner.done.then(() => this.#startSpare(machinery, common))
     return runner
   }
 
-  pool(): PoolView {
-    return this.#pool.view()
-  }
-
   async close(): Promise<void> {
-    this.#pool.close()
+    this.#closed = true
     const cause = new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')
     for (const slots of Object.values(this.#slots)) slots.close(cause)
     await Promise.allSettled(this.#launches)
@@ -146,17 +128,17 @@ export class SandboxedWorkers implements Workers {
     }
   }
 
-  async #launchAhead(spec: LaunchedSpec): Promise<Runner | undefined> {
-    if (!this.#slots[spec.role].hasFree) return undefined
-    return await this.#launchInSlot(await this.machinery(), spec, undefined)
-  }
-
-  #countBuild(runner: Runner): void {
-    this.#builds++
-    void runner.done.then(() => {
-      this.#builds--
-      this.#pool.refillSoon()
-    })
+  /** Ahead of the next build of this kind, where there is a place that nobody waits for. */
+  async #startSpare(machinery: Machinery, spec: LaunchedSpec): Promise<void> {
+    if (this.#closed || this.#spare.isThere || !this.#slots[spec.role].hasFree) return
+    try {
+      const runner = await this.#launchInSlot(machinery, spec, undefined)
+      // Its place may have become wanted meanwhile.
+      if (this.#spare.isThere || this.#slots[spec.role].hasWaiting) await runner.stop()
+      else this.#spare.put(spec, runner)
+    } catch (cause) {
+      this.#options.logger?.warn({ err: cause }, 'no worker could be started ahead')
+    }
   }
 
   async #launchInSlot(
@@ -165,7 +147,7 @@ export class SandboxedWorkers implements Workers {
     signal: AbortSignal | undefined,
   ): Promise<Runner> {
     const slots = this.#slots[spec.role]
-    if (!slots.hasFree && spec.role === 'project') this.#pool.giveWay()
+    if (!slots.hasFree && spec.role === 'project') this.#spare.dismiss()
     const slot = await slots.take(signal)
     const launch = this.#launch(machinery, spec, slot)
     this.#launches.add(launch)
@@ -194,6 +176,11 @@ export class SandboxedWorkers implements Workers {
     this.#runners.add(runner)
     return runner
   }
+}
+
+/** Sockets are of one use; the next worker has others. */
+function isRepeatable({ role, bridge, listen }: WorkerSpec): boolean {
+  return role === 'project' && bridge === undefined && listen === undefined
 }
 
 /** The runtime tree below it is read by other users. What is private in it is in folders of their own mode. */

@@ -81,7 +81,6 @@ export async function openBench(
       started++
       return real.start(spec)
     },
-    pool: () => real.pool(),
     close: () => real.close(),
   }
   const environments = createEnvironments({

@@ -24,7 +24,6 @@ beforeAll(async () => {
     sessions: { max: MAX, idleMs: IDLE_MS, now: () => nowMs },
     observe: (workers) => ({
       status: () => workers.status(),
-      pool: () => workers.pool(),
       close: () => workers.close(),
       start: async (spec) => {
         const worker = await workers.start(spec)
