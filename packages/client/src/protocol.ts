@@ -96,6 +96,16 @@ export type ChangesAnswer = {
   /** Files whose content was there already, and deletions of files that were not */
   unchanged: number
   status: Status
+  /** Of projects that are written through: whether the source has it; if not, it is tried again */
+  stored?: {
+    state: 'stored'
+  } | {
+    state: 'pending'
+  } | {
+    state: 'failed'
+    code: string
+    detail: string
+  }
   /** With wait=painted and nobody to paint */
   painted?: null
   reason?: 'no_viewer' | 'no_session'

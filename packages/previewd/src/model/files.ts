@@ -52,4 +52,12 @@ export interface AppliedChanges {
   changed: FileChange[]
   /** Files sent whose content was already there, and deletions of files that were not there. */
   unchanged: number
+  /** For projects that are written through: whether their source has the revision, too. */
+  stored?: StoredState
 }
+
+/** `pending` is still being tried when the caller is answered; what is not stored is tried again later. */
+export type StoredState =
+  | { state: 'stored' }
+  | { state: 'pending' }
+  | { state: 'failed'; code: string; detail: string }

@@ -102,7 +102,8 @@ export class BuildPipeline implements Pipeline {
   }
 
   async applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges> {
-    return this.#apply(id, batch, performance.now())
+    const startedMs = performance.now()
+    return this.#syncs.push(id, () => this.#apply(id, batch, startedMs))
   }
 
   async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
@@ -249,6 +250,7 @@ export class BuildPipeline implements Pipeline {
     await recover(this.#parts, (project, build) => {
       this.#enqueue(project, build ? { build } : {})
     })
+    this.#syncs.resume()
   }
 
   async drain(timeoutMs: number): Promise<void> {

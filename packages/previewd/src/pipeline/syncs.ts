@@ -1,14 +1,21 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { PreviewdError } from '../errors.ts'
-import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
+import type { AppliedChanges, ChangeBatch, StoredState } from '../model/files.ts'
 import type { SyncRequest } from '../model/pipeline.ts'
 import type { Project } from '../model/project.ts'
-import type { SourceNotes } from '../model/source.ts'
+import type { Source, SourceNotes } from '../model/source.ts'
 import { pull } from '../sync/pull.ts'
+import { isUnstored, meetSource, storeChanges } from '../sync/store-changes.ts'
 import type { PipelineParts } from './parts.ts'
+import { RetryTimers } from './retry-timers.ts'
 import { SyncQueue } from './sync-queue.ts'
 
 /** A client that pushes into a project while it is being fetched makes what was compared out of date. */
 const ATTEMPTS = 3
+/** Paths that one sync looks at one by one; over it, it compares everything. */
+const MAX_PATHS = 20_000
+/** How long a push waits for its files to be stored, too, before it is answered that they are being stored. */
+const STORE_ANSWER_MS = 10_000
 
 export type SyncParts = Pick<
   PipelineParts,
@@ -18,11 +25,27 @@ export type SyncParts = Pick<
 /** Applies a batch as a push does; `startedMs` is when the fetching of it began. */
 type Apply = (project: string, batch: ChangeBatch, startedMs: number) => Promise<AppliedChanges>
 
-/** Makes projects level with their sources: one batch, and so one revision, a sync. */
+/** Stores what has to be stored, and then fetches, where that is asked for. */
+interface Turn {
+  fetch?: SyncRequest
+}
+
+interface Outcome {
+  /** Why the project's files could not be stored, where they are to be. */
+  unstored?: unknown
+  fetched?: AppliedChanges
+  failure?: unknown
+}
+
+/**
+ * Makes projects level with their sources: one batch, and so one revision, a sync. Projects that are written through
+ * are stored first, in the same order, so that a sync never takes back what was pushed.
+ */
 export class Syncs {
   readonly #parts: SyncParts
   readonly #apply: Apply
-  readonly #queue = new SyncQueue<AppliedChanges>((...turn) => this.#run(...turn))
+  readonly #queue = new SyncQueue<Turn, Outcome>({ run: (...turn) => this.#run(...turn), join })
+  readonly #retries = new RetryTimers((id) => void this.#store(id))
 
   constructor(parts: SyncParts, apply: Apply) {
     this.#parts = parts
@@ -30,31 +53,105 @@ export class Syncs {
   }
 
   async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
-    return this.#queue.add(id, request)
+    const { fetched, failure } = await this.#queue.add(id, { fetch: request })
+    if (!fetched) throw failure
+    return fetched
+  }
+
+  /** Applies what a client pushes, and stores it in the source where the project is written through. */
+  async push(id: string, apply: () => Promise<AppliedChanges>): Promise<AppliedChanges> {
+    if (!isWrittenThrough(this.#parts.projects.get(id))) return apply()
+    // Before: that it is to be stored has to outlive a server that is killed after it was acknowledged.
+    this.#parts.sourceNotes.setUnstored(id, true)
+    const applied = await apply()
+    return applied.changed.length > 0 ? { ...applied, stored: await this.#store(id) } : applied
+  }
+
+  /** Stores in the source what it does not have; never rejects, and tries again later where it could not. */
+  async #store(id: string): Promise<StoredState> {
+    const failed = (error: unknown): StoredState => {
+      const { code, message } =
+        error instanceof PreviewdError ? error : new PreviewdError('INTERNAL', 'The server failed.')
+      return { state: 'failed', code, detail: message }
+    }
+    const storing = this.#queue.add(id, {}).then<StoredState, StoredState>(({ unstored }) => {
+      return unstored === undefined ? { state: 'stored' } : failed(unstored)
+    }, failed)
+    const controller = new AbortController()
+    const tooLong = delay(STORE_ANSWER_MS, { state: 'pending' } as const, {
+      signal: controller.signal,
+      ref: false,
+    })
+    // It is ended below, when nobody waits for it.
+    tooLong.catch(() => undefined)
+    try {
+      return await Promise.race([storing, tooLong])
+    } finally {
+      controller.abort()
+    }
+  }
+
+  /** Stores what a server that was killed had left. */
+  resume(): void {
+    for (const id of this.#parts.sourceNotes.unstored()) void this.#store(id)
   }
 
   /** Ends the syncs of a project that is being deleted. */
   async clear(id: string): Promise<void> {
+    this.#retries.clear(id)
     await this.#queue.clear(id)
   }
 
   async close(): Promise<void> {
+    this.#retries.close()
     await this.#queue.close()
   }
 
-  async #run(id: string, request: SyncRequest, signal: AbortSignal): Promise<AppliedChanges> {
+  async #run(id: string, { fetch }: Turn, signal: AbortSignal): Promise<Outcome> {
     const startedMs = performance.now()
+    const unstored = await this.#storeFirst(this.#require(id), signal)
+    if (unstored !== undefined) return { unstored, failure: unstored }
+    if (!fetch) return {}
     for (let tried = 1; ; tried++) {
       try {
-        return await this.#once(this.#require(id), request, signal, startedMs)
-      } catch (error) {
-        const isOutOfDate = error instanceof PreviewdError && error.code === 'REVISION_CONFLICT'
-        if (!isOutOfDate || tried === ATTEMPTS) throw error
+        return { fetched: await this.#fetch(this.#require(id), fetch, signal, startedMs) }
+      } catch (failure) {
+        const isOutOfDate = failure instanceof PreviewdError && failure.code === 'REVISION_CONFLICT'
+        if (!isOutOfDate || tried === ATTEMPTS) return { failure }
       }
     }
   }
 
-  async #once(
+  /** Why not all is stored, where that is so. */
+  async #storeFirst(project: Project, signal: AbortSignal): Promise<unknown> {
+    if (!isWrittenThrough(project)) return undefined
+    try {
+      await using source = await this.#parts.sources.open(project)
+      if (!isWritable(source)) return undefined
+      await this.#storeTo(source, project, signal)
+      this.#parts.sourceNotes.setUnstored(project.id, false)
+      this.#retries.clear(project.id)
+      return undefined
+    } catch (error) {
+      if (!signal.aborted) this.#retries.failed(project.id)
+      return error
+    }
+  }
+
+  async #storeTo(source: WritableSource, project: Project, signal: AbortSignal): Promise<void> {
+    const { id } = project
+    const place = placeOf(project)
+    await using snapshot = await this.#parts.files.snapshot(id)
+    const known = this.#notes(id, place)
+    // There is nothing to store; what the source has is fetched when that is asked for.
+    if (!known && snapshot.files.size === 0) return
+    const notes = known ?? (await meetSource(source, place, snapshot.files, signal))
+    const stored = await storeChanges({ source, snapshot, notes, signal })
+    this.#note(id, stored.notes)
+    if (stored.failure !== undefined) throw stored.failure
+  }
+
+  async #fetch(
     project: Project,
     request: SyncRequest,
     signal: AbortSignal,
@@ -66,12 +163,14 @@ export class Syncs {
     await using source = await sources.open(project)
     const { revision, files: manifest } = await files.manifest(id)
     const known = this.#notes(id, place)
+    const notes = known ?? { place, files: new Map() }
     await using pulled = await pull({
       source,
       manifest,
-      notes: known ?? { place, files: new Map() },
+      notes,
       // What was never fetched whole would stay in parts.
       paths: known && request.paths,
+      isOurs: isWrittenThrough(project) ? (path) => isUnstored(path, manifest, notes) : undefined,
       limits: config.limits,
       tmpDir,
       signal,
@@ -109,6 +208,25 @@ export class Syncs {
       this.#parts.onError(error, 'What is known of a source could not be written.')
     }
   }
+}
+
+type WritableSource = Source & Required<Pick<Source, 'write' | 'remove'>>
+
+function isWritable(source: Source): source is WritableSource {
+  return source.write !== undefined && source.remove !== undefined
+}
+
+/** Whether what is pushed to a project is stored in its source, too. */
+function isWrittenThrough(project: Project | undefined): boolean {
+  const source = project?.settings.source
+  return source !== undefined && 'writeThrough' in source && source.writeThrough === true
+}
+
+function join({ fetch: a }: Turn, { fetch: b }: Turn): Turn {
+  if (!a || !b) return { ...(a && { fetch: a }), ...(b && { fetch: b }) }
+  if (!a.paths || !b.paths) return { fetch: {} }
+  const paths = [...new Set([...a.paths, ...b.paths])]
+  return { fetch: paths.length > MAX_PATHS ? {} : { paths } }
 }
 
 /** Settings that lead elsewhere make another name. */

@@ -20,12 +20,16 @@ import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
 import { watchedBody } from './watched-body.ts'
 
 const SERVICE = 'S3'
+/** Larger files are streamed as they are stored. */
+const STREAMED_BYTES = 4 * 1024 * 1024
 const SHA256 = /^[0-9a-f]{64}$/
 
 /** The client for what the operator set; attempts are ours to make, see retry.ts. */
 export function createS3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Settings): S3Client {
   return new S3Client({
     maxAttempts: 1,
+    // What fails is told by whoever asked; the SDK would write to the console.
+    logger: { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore },
     // Servers other than Amazon's often know neither checksums nor a host name for each bucket.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
@@ -89,17 +93,20 @@ export class S3Source implements Source {
     content: () => AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<string> {
-    const put = (abortSignal: AbortSignal) =>
-      this.#client.send(
+    const put = async (abortSignal: AbortSignal) => {
+      const stream = Readable.from(content())
+      const body = size > STREAMED_BYTES ? stream : Buffer.concat(await stream.toArray())
+      return this.#client.send(
         new PutObjectCommand({
           ...this.#object(path),
-          Body: Readable.from(content()),
+          Body: body,
           ContentLength: size,
           ContentType: contentTypeOf(path),
           Metadata: { sha256 },
         }),
         { abortSignal },
       )
+    }
     const { ETag = '' } = await this.#attempt(signal, put, writeTimeoutMs(this.#options.timeoutMs, size))
     return ETag
   }
@@ -176,4 +183,8 @@ function described({
     version: ETag,
     ...(sha256 !== undefined && SHA256.test(sha256) && { sha256 }),
   }
+}
+
+function ignore(): void {
+  return
 }

@@ -32,4 +32,12 @@ export class SourceNoteTable implements SourceNotesTable {
     }
     this.#sql.run(SET, project, zstdCompressSync(JSON.stringify(kept)))
   }
+  setUnstored(project: string, isUnstored: boolean): void {
+    if (isUnstored) this.#sql.run('INSERT OR IGNORE INTO unstored (project) VALUES (?)', project)
+    else this.#sql.run('DELETE FROM unstored WHERE project = ?', project)
+  }
+
+  unstored(): string[] {
+    return this.#sql.all('SELECT project FROM unstored').map((row) => String(row.project))
+  }
 }

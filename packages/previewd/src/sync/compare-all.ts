@@ -17,9 +17,9 @@ interface Comparison {
 
 /** Lists the source and says what differs from the project, without reading any content. */
 export async function compareAll(
-  options: Pick<PullOptions, 'source' | 'manifest' | 'notes' | 'limits' | 'signal'>,
+  options: Pick<PullOptions, 'source' | 'manifest' | 'notes' | 'isOurs' | 'limits' | 'signal'>,
 ): Promise<Comparison> {
-  const { source, manifest, notes, limits, signal } = options
+  const { source, manifest, notes, isOurs, limits, signal } = options
   const listed = new Set<string>()
   const comparison: Comparison = { changed: [], gone: [], same: new Map() }
   let totalBytes = 0
@@ -34,17 +34,18 @@ export async function compareAll(
     listed.add(file.path)
     totalBytes += file.size
     checkLimits(file, listed.size, totalBytes, limits)
+    if (isOurs?.(file.path)) continue
     const sha256 = unchangedHash(file, manifest.get(file.path), notes)
     if (sha256 === undefined) comparison.changed.push(file)
     else comparison.same.set(file.path, { version: file.version, sha256 })
   }
-  if (listed.size === 0 && manifest.size > 0) {
+  for (const path of manifest.keys()) if (!listed.has(path) && !isOurs?.(path)) comparison.gone.push(path)
+  if (listed.size === 0 && comparison.gone.length > 0) {
     throw new PreviewdError(
       'SOURCE_NOT_FOUND',
       'The source has no files at this place. The files of the project were kept; delete the project to be rid of them.',
     )
   }
-  for (const path of manifest.keys()) if (!listed.has(path)) comparison.gone.push(path)
   return comparison
 }
 

@@ -12,6 +12,8 @@ export interface PullOptions {
   notes: SourceNotes
   /** Paths to look at, whether they were changed or deleted; undefined: everything. */
   paths: readonly string[] | undefined
+  /** True for paths whose state here is the newer one, to be stored in the source: the source's is left alone. */
+  isOurs?: ((path: string) => boolean) | undefined
   limits: PullLimits
   /** Where large contents are spooled. */
   tmpDir: string

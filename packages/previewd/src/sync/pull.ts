@@ -36,7 +36,7 @@ export async function pull(options: PullOptions): Promise<Pulled> {
       await downloads.run(changed)
     } else {
       paths.forEach(checkFilePath)
-      await downloads.run([...new Set(paths)])
+      await downloads.run([...new Set(paths)].filter((path) => !options.isOurs?.(path)))
     }
     for (const path of downloads.gone) if (options.manifest.has(path)) deleted.push(path)
     for (const [path, note] of downloads.notes) known.set(path, note)

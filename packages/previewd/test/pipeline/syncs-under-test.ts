@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { resolveConfig } from '../../src/config.ts'
+import type { StoredState } from '../../src/model/files.ts'
 import { Syncs } from '../../src/pipeline/syncs.ts'
 import { createSources } from '../../src/source/sources.ts'
 import { openStore, type Store } from '../../src/store/open-store.ts'
@@ -17,6 +18,8 @@ export interface SyncsUnderTest extends AsyncDisposable {
   create(id: string, options?: { writeThrough?: boolean }): void
   /** Applies files as a client does. */
   push(id: string, files: Record<string, string>, deleted?: string[]): Promise<number>
+  /** The same, where what is pushed is stored in the source, too. */
+  pushThrough(id: string, files: Record<string, string>, deleted?: string[]): Promise<StoredState | undefined>
   /** The project's files as text, by path. */
   files(id: string): Promise<Record<string, string>>
   revision(id: string): number
@@ -50,6 +53,10 @@ export async function openSyncs(
     },
     async push(id, files, deleted = []) {
       return (await store.files.apply(id, { ...batchOf(files), deleted })).revision
+    },
+    async pushThrough(id, files, deleted = []) {
+      const { stored } = await syncs.push(id, () => store.files.apply(id, { ...batchOf(files), deleted }))
+      return stored
     },
     async files(id) {
       await using snapshot = await store.files.snapshot(id)

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { inspect } from 'node:util'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
 import { openSyncs, type SyncsUnderTest } from './syncs-under-test.ts'
@@ -315,6 +315,74 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       await put({ 'src/\u202etxt.exe': 'x' })
       expect(await refusal()).toMatchObject({ code: 'INVALID_PATH' })
       expect(await refusal({ paths: ['../other/index.html'] })).toMatchObject({ code: 'INVALID_PATH' })
+    })
+  })
+  describe('of a project that is written through', () => {
+    beforeEach(() => test.create(id, { writeThrough: true }))
+
+    async function atSource(): Promise<string[]> {
+      return (await store.names(prefix)).map((name) => name.slice(prefix.length)).toSorted()
+    }
+
+    it('stores what is pushed and removes what is deleted, and has nothing to fetch then', async () => {
+      expect(await test.pushThrough(id, { a: '1', 'src/b': '2', c: '3' })).toEqual({ state: 'stored' })
+      expect(await test.pushThrough(id, { a: 'one' }, ['c'])).toEqual({ state: 'stored' })
+      expect(await atSource()).toEqual(['a', 'src/b'])
+      proxy.reset()
+      expect(await test.syncs.sync(id, all)).toMatchObject({ changed: [], unchanged: 2 })
+      expect(downloads()).toBe(0)
+    })
+
+    it('stores only what differs from what the source is known to have', async () => {
+      await test.pushThrough(id, { a: '1', b: '2' })
+      proxy.reset()
+      await test.pushThrough(id, { b: 'two' })
+      expect(proxy.requests.map(({ method }) => method)).toEqual(['PUT'])
+    })
+
+    it('says that it could not, loses nothing in a sync, and stores it when the source is well', async () => {
+      await test.pushThrough(id, { a: '1', gone: '1' })
+      proxy.decide = ({ method }) => (method === 'GET' ? 'pass' : 503)
+      const stored = await test.pushThrough(id, { a: 'pushed', b: 'pushed' }, ['gone'])
+      expect(stored).toMatchObject({ state: 'failed', code: 'SOURCE_UNREACHABLE' })
+      expect(await refusal()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+      expect(await test.files(id)).toEqual({ a: 'pushed', b: 'pushed' })
+      proxy.reset()
+      await test.syncs.sync(id, all)
+      expect(await test.files(id)).toEqual({ a: 'pushed', b: 'pushed' })
+      expect(await atSource()).toEqual(['a', 'b'])
+    })
+
+    it('tries again by itself', async () => {
+      proxy.decide = () => 503
+      await test.pushThrough(id, { a: '1' })
+      proxy.reset()
+      await vi.waitFor(async () => expect(await atSource()).toEqual(['a']), { timeout: 30_000 })
+    })
+
+    it('stores after a start what the server before had not stored', async () => {
+      test.store.sourceNotes.setUnstored(id, true)
+      await test.push(id, { a: 'acknowledged' })
+      test.syncs.resume()
+      await vi.waitFor(async () => expect(await atSource()).toEqual(['a']))
+      await vi.waitFor(() => expect(test.store.sourceNotes.unstored()).not.toContain(id))
+    })
+
+    it('fetches what others stored beside it, and takes their deletions', async () => {
+      await test.pushThrough(id, { a: '1', b: '2' })
+      await put({ theirs: '3' })
+      await store.remove(`${prefix}b`)
+      await test.syncs.sync(id, all)
+      expect(await test.files(id)).toEqual({ a: '1', theirs: '3' })
+      expect(await atSource()).toEqual(['a', 'theirs'])
+    })
+
+    it('keeps its own state of a file where it meets a source that has another', async () => {
+      await put({ both: 'at the source', theirs: 'at the source' })
+      await test.pushThrough(id, { both: 'pushed', ours: 'pushed' })
+      await test.syncs.sync(id, all)
+      expect(await test.files(id)).toEqual({ both: 'pushed', ours: 'pushed', theirs: 'at the source' })
+      expect(await atSource()).toEqual(['both', 'ours', 'theirs'])
     })
   })
 })

@@ -46,6 +46,17 @@ export const changesAnswer = z
       .int()
       .meta({ description: 'Files whose content was there already, and deletions of files that were not' }),
     status,
+    stored: z
+      .discriminatedUnion('state', [
+        z.object({ state: z.literal('stored') }),
+        z.object({ state: z.literal('pending') }),
+        z.object({ state: z.literal('failed'), code: z.string(), detail: z.string() }),
+      ])
+      .exactOptional()
+      .meta({
+        description:
+          'Of projects that are written through: whether the source has it; if not, it is tried again',
+      }),
     painted: z.null().exactOptional().meta({ description: 'With wait=painted and nobody to paint' }),
     reason: z.enum(['no_viewer', 'no_session']).exactOptional(),
   })
