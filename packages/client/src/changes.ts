@@ -27,7 +27,9 @@ export function bodyOf({
     (sum, [, content]) => sum + (typeof content === 'string' ? 0 : content.length),
     0,
   )
-  if (binary > MAX_BASE64_BYTES) return { form: formOf(contents, deleted, baseRevision) }
+  // A form cannot say these marks in a name.
+  const isNamable = contents.every(([path]) => !/["\r\n]/.test(path))
+  if (binary > MAX_BASE64_BYTES && isNamable) return { form: formOf(contents, deleted, baseRevision) }
   return {
     body: {
       files: Object.fromEntries(contents.map(([path, content]) => [path, jsonContent(content)])),

@@ -262,7 +262,6 @@ export type Project = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
-  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -343,6 +342,8 @@ export type ProjectEvent = {
     startedAt?: string
     /** Of the last start */
     startMs?: number
+    /** Whether a worker was ready and waited for the last start */
+    pool?: 'hit' | 'miss'
     memoryBytes?: number
     /** Crashes since it was started */
     restarts: number
@@ -403,7 +404,6 @@ export type ProjectSettings = {
   framework?: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
-  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -428,7 +428,6 @@ export type ProjectWithStatus = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
-  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -488,6 +487,8 @@ export type Session = {
   startedAt?: string
   /** Of the last start */
   startMs?: number
+  /** Whether a worker was ready and waited for the last start */
+  pool?: 'hit' | 'miss'
   memoryBytes?: number
   /** Crashes since it was started */
   restarts: number

@@ -84,7 +84,7 @@ export class Transport {
     )
     const signal = request.signal ? AbortSignal.any([request.signal, deadline.signal]) : deadline.signal
     try {
-      return await run(signal)
+      return await orAbort(run(signal), signal)
     } catch (error) {
       if (signal.aborted) throw signal.reason
       if (error instanceof PreviewdError) throw error
@@ -167,6 +167,16 @@ export class Transport {
       { status },
     )
   }
+}
+
+/** A `fetch` of the caller's own may not look at its signal. */
+function orAbort<T>(running: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    if (signal.aborted) abort()
+    signal.addEventListener('abort', abort, { once: true })
+    running.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 /** How long to wait before the next try; undefined where there should be none. */

@@ -7,8 +7,6 @@ import { type OriginPattern, parseOriginPattern } from './lib/origin-pattern.ts'
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 
-const OWN_NODE = Number.parseInt(process.versions.node, 10)
-
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const count = bytes
 const flag = z
@@ -19,12 +17,6 @@ const list = z
   .string()
   .default('')
   .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
-
-const majors = z
-  .string()
-  .default('20,22,24')
-  .pipe(z.string().regex(/^(?:\d{2}(?:,\s*\d{2})*)?$/, 'majors of Node, e.g. 20,22'))
-  .transform((text) => text.split(',').flatMap((major) => (major.trim() === '' ? [] : Number(major))))
 
 const origins = list.transform((texts, context) =>
   texts.flatMap((text) => {
@@ -42,6 +34,9 @@ const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.flo
 
 /** Live sessions beside one another: one holds a few hundred MiB, and builds need room, too. */
 const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GIB))))
+
+/** Workers that wait: each holds 100 to 200 MiB. */
+const defaultPool = Math.min(3, Math.floor(totalmem() / (3 * GIB)))
 
 const environmentSchema = z.object({
   PREVIEWD_HOST: z.string().default('127.0.0.1'),
@@ -63,7 +58,6 @@ const environmentSchema = z.object({
     .min(0)
     .default(24 * 60),
   PREVIEWD_ALLOWED_ENV: list,
-  PREVIEWD_NODE_VERSIONS: majors,
   PREVIEWD_SANDBOX: z.enum(['full', 'reduced', 'off']).default('full'),
   PREVIEWD_BUILD_CONCURRENCY: count(defaultConcurrency),
   PREVIEWD_BUILD_QUEUE: count(1000),
@@ -76,6 +70,7 @@ const environmentSchema = z.object({
   PREVIEWD_MAX_SESSIONS: count(defaultSessions),
   PREVIEWD_SESSION_MEMORY: bytes(GIB),
   PREVIEWD_SESSION_IDLE_MS: count(15 * 60_000),
+  PREVIEWD_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(defaultPool),
   PREVIEWD_EGRESS: z.enum(['none', 'allowlist', 'public']).default('none'),
   PREVIEWD_EGRESS_ALLOW: list,
   PREVIEWD_EGRESS_PRIVATE: list,
@@ -172,8 +167,6 @@ export interface Config {
   frameAncestors: string[]
   registry: { url: string; token: string | undefined; minimumReleaseAgeMinutes: number }
   allowedEnv: string[]
-  /** Majors of Node that run project code: the server's own, and those that it may download. */
-  nodes: { own: number; others: number[] }
   /** The lowest tier at which project code may run. */
   sandbox: 'full' | 'reduced' | 'off'
   build: {
@@ -191,6 +184,8 @@ export interface Config {
     logBytes: number
   }
   sessions: { max: number; memoryBytes: number; idleMs: number }
+  /** Workers that wait, made ready, for the next session or build. */
+  poolSize: number
   /** The most that a project can reach on its server side. */
   egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
   /** Back ends that previews may reach: which, how long one may be silent, requests of one project at once. */
@@ -274,7 +269,6 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       minimumReleaseAgeMinutes: env.PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES,
     },
     allowedEnv: env.PREVIEWD_ALLOWED_ENV,
-    nodes: { own: OWN_NODE, others: env.PREVIEWD_NODE_VERSIONS.filter((major) => major !== OWN_NODE) },
     sandbox: env.PREVIEWD_UNSAFE_NO_SANDBOX ? 'off' : env.PREVIEWD_SANDBOX,
     build: {
       concurrency: env.PREVIEWD_BUILD_CONCURRENCY,
@@ -294,6 +288,7 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       memoryBytes: env.PREVIEWD_SESSION_MEMORY,
       idleMs: env.PREVIEWD_SESSION_IDLE_MS,
     },
+    poolSize: env.PREVIEWD_POOL_SIZE,
     egress: {
       maximum: env.PREVIEWD_EGRESS,
       allowedHosts: env.PREVIEWD_EGRESS_ALLOW,

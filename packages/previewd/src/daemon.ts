@@ -17,7 +17,6 @@ import type { Config } from './config.ts'
 import { DiskCare, freeShareOf } from './disk-care.ts'
 import { createEgress } from './egress/egress-proxy.ts'
 import { createEnvironments } from './environment/environments.ts'
-import { createNodes } from './environment/nodes.ts'
 import { createEventBus } from './events/bus.ts'
 import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
@@ -98,7 +97,8 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const workers = createWorkers({
     dataDir,
     minimumTier: config.sandbox,
-    slots: build.concurrency + config.sessions.max + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS,
+    slots: workerPlaces(config),
+    poolSize: config.poolSize,
     installerSlots: build.concurrency + SPARE_SLOTS,
     logger,
   })
@@ -112,8 +112,6 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
     logger,
   })
   parts.defer(() => environments.close())
-  const nodes = createNodes({ dataDir, registry: config.registry, logger })
-  parts.defer(() => nodes.close())
   const diskCare = new DiskCare(environments, () => freeShareOf(dataDir), logger)
   parts.defer(() => diskCare.stop())
   const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
@@ -125,7 +123,12 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const reach = { ...gitReach(hosts.map(parseGitHost)), maximum: 'allowlist' as const, privateNetworks }
   const sources = createSources(config, { ...store, workers, egress: createEgress({ socketDir, ...reach }) })
   parts.defer(() => sources[Symbol.asyncDispose]())
-  return { ...store, sources, workers, environments, nodes, artifacts, events: createEventBus(), socketDir }
+  return { ...store, sources, workers, environments, artifacts, events: createEventBus(), socketDir }
+}
+
+/** Each of them may be in use at once. */
+function workerPlaces({ build, sessions, poolSize }: Config): number {
+  return build.concurrency + sessions.max + poolSize + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS
 }
 
 type Stages = Awaited<ReturnType<typeof openStages>>

@@ -15,7 +15,7 @@ from ._retry import RetryPolicy, is_done_before
 from ._settings import Settings
 from ._subscription import Subscription
 from ._version import USER_AGENT
-from .errors import PreviewdConnectionError, PreviewdTimeout
+from .errors import PreviewdConnectionError, PreviewdError, PreviewdTimeout
 from .models import Event
 
 _CONNECT_S = 10.0
@@ -28,6 +28,7 @@ class AioTransport:
         self.settings = settings
         self.policy = policy
         self._session: aiohttp.ClientSession | None = None
+        self._is_closed = False
 
     async def send(self, call: Call) -> Answer:
         """Raises ``PreviewdError`` where the server refuses, or does not answer."""
@@ -65,6 +66,8 @@ class AioTransport:
             await asyncio.sleep(subscription.pause_ms() / 1000)
 
     async def close(self) -> None:
+        """Ends the connections; no call is made afterwards."""
+        self._is_closed = True
         session, self._session = self._session, None
         if session is not None:
             await session.close()
@@ -93,6 +96,8 @@ class AioTransport:
     async def _opened(
         self, call: Call, timeout: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
+        if self._is_closed:
+            raise PreviewdError("INVALID_OPTIONS", "The client is closed.")
         if self._session is None:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
         base = self.settings.url

@@ -142,8 +142,10 @@ def _json_headers() -> dict[str, str]:
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    # A lone surrogate has no UTF-8; what cannot be sent is the caller's mistake: ValueError.
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    try:
+        return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        raise PreviewdError("INVALID_OPTIONS", "Text with half a character cannot be sent.") from None
 
 
 def _content(content: FileContent) -> str | dict[str, str]:

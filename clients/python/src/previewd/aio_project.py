@@ -21,6 +21,7 @@ from ._shared import (
     settings_body,
     subscribe,
 )
+from ._stream import TrackerOptions
 from .errors import PreviewdTimeout
 from .models import (
     AppliedChanges,
@@ -38,6 +39,7 @@ from .models import (
     Status,
     WaitPoint,
 )
+from .tracker import StreamTracker
 
 
 class AsyncProject:
@@ -222,6 +224,10 @@ class AsyncProject:
     async def read_file(self, path: str) -> bytes:
         """The content of one file. Raises ``FILE_NOT_FOUND``."""
         return (await self._send(calls.get(project_path(self.id, "files", *path.split("/"))))).body
+
+    def track_stream(self, options: TrackerOptions | None = None) -> StreamTracker:
+        """Sends the files that a model writes on their way while it writes. Needs a running loop."""
+        return StreamTracker(self, options)
 
     async def _send(self, call: Call) -> Answer:
         return await self._transport.send(call)

@@ -20,6 +20,7 @@ from ._shared import (
     settings_body,
     subscribe,
 )
+from ._stream import TrackerOptions
 from ._transport import Transport
 from .errors import PreviewdTimeout
 from .models import (
@@ -38,6 +39,7 @@ from .models import (
     Status,
     WaitPoint,
 )
+from .sync_tracker import SyncStreamTracker
 
 
 class Project:
@@ -220,6 +222,10 @@ class Project:
     def read_file(self, path: str) -> bytes:
         """The content of one file. Raises ``FILE_NOT_FOUND``."""
         return self._send(calls.get(project_path(self.id, "files", *path.split("/")))).body
+
+    def track_stream(self, options: TrackerOptions | None = None) -> SyncStreamTracker:
+        """Sends the files that a model writes on their way while it writes."""
+        return SyncStreamTracker(self._transport.settings, self.id, options)
 
     def _send(self, call: Call) -> Answer:
         return self._transport.send(call)

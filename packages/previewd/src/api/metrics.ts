@@ -31,7 +31,7 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
 
 /** `/metrics` in the Prometheus text format. */
 export function metricsRoute(context: ApiContext, registry: Registry): FastifyPluginAsyncZod {
-  const { projects, events, pipeline } = context
+  const { projects, events, pipeline, workers } = context
   collectDefaultMetrics({ register: registry })
   new Gauge({
     name: 'previewd_projects',
@@ -48,6 +48,26 @@ export function metricsRoute(context: ApiContext, registry: Registry): FastifyPl
     registers: [registry],
     collect() {
       for (const [state, count] of Object.entries(pipeline.sessionCounts())) this.set({ state }, count)
+    },
+  })
+  new Gauge({
+    name: 'previewd_pool_workers',
+    help: 'Workers that wait, made ready, for their use',
+    registers: [registry],
+    collect() {
+      this.set(workers.pool().waiting)
+    },
+  })
+  new Counter({
+    name: 'previewd_pool_uses_total',
+    help: 'Uses for which a worker waited (hit), and those that had to start one (miss)',
+    labelNames: ['result'],
+    registers: [registry],
+    collect() {
+      const { hits, misses } = workers.pool()
+      this.reset()
+      this.inc({ result: 'hit' }, hits)
+      this.inc({ result: 'miss' }, misses)
     },
   })
   const published = new Counter({

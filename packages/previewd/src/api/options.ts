@@ -17,7 +17,7 @@ export interface ApiOptions {
   keys: Keys
   grants: Grants
   events: EventBus
-  workers: Pick<Workers, 'status'>
+  workers: Pick<Workers, 'status' | 'pool'>
   config: Config
   logger: FastifyBaseLogger
   /** Where bodies are spooled: the store's, which is emptied at the start. */

@@ -44,7 +44,7 @@ async function copyStatic(options: BuildOptions, root: string): Promise<BuildRun
 }
 
 async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun> {
-  const worker = await startWorker(options)
+  const worker = await startWorker(options, plan.root)
   if (!worker) return unsuccessful(options, 'canceled', [])
   let kept = false
   try {
@@ -61,13 +61,13 @@ async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun
 }
 
 /** Undefined where the build was canceled while it waited for a slot. */
-async function startWorker({ workers, limits, snapshot, environment, node, signal }: BuildOptions) {
+async function startWorker({ workers, limits, snapshot, environment, signal }: BuildOptions, root: string) {
   try {
     return await workers.start({
       limits: workerLimits(limits, snapshot),
       binds: environment?.binds ?? [],
-      ...(node && { node: node.path }),
       role: 'project',
+      ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root },
       signal,
     })
   } catch (error) {
@@ -120,7 +120,7 @@ async function prepare(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   try {
     const installed = options.environment?.entries ?? []
     await worker.put(sourceEntries(options.snapshot))
-    if (installed.length > 0) await worker.put(installed)
+    if (installed.length > 0 && !worker.waited) await worker.put(installed)
     if (usesShell(plan)) await worker.put(scriptRunners(plan.root, installed))
     return undefined
   } catch (error) {

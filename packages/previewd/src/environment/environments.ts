@@ -99,12 +99,11 @@ class StoredEnvironments implements EvictableEnvironments {
 
   async #prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
     options.signal?.throwIfAborted()
-    const { root, nodeVersion } = options
+    const { root } = options
     const plan = await this.#plan(snapshot, root)
     if (plan === undefined) return { ok: true, environment: null, reused: true, diagnostics: [] }
     if (!('manifests' in plan)) return { ok: false, diagnostics: plan.diagnostics }
-    const planned = nodeVersion === undefined ? plan : { ...plan, nodeVersion }
-    const installed = await this.#installPlan(snapshot.project, planned, options)
+    const installed = await this.#installPlan(snapshot.project, plan, options)
     if (!installed.ok) return { ok: false, diagnostics: [...plan.diagnostics, ...installed.diagnostics] }
     const environment: Environment = {
       key: installed.key,
@@ -146,7 +145,7 @@ class StoredEnvironments implements EvictableEnvironments {
    * what a new resolution leads to is kept under the key of the request and with the project.
    */
   async #installPlan(project: string, plan: InstallPlan, listener: FlightListener): Promise<Installed> {
-    const context = await this.#keyContext(plan)
+    const context = await this.#keyContext()
     const manifestHash = hashManifests(plan)
     if (plan.lock !== undefined) {
       return await this.#installKey(
@@ -255,11 +254,11 @@ class StoredEnvironments implements EvictableEnvironments {
     return { ok: true, key: '', links, lockfile, reused: false }
   }
 
-  async #keyContext({ nodeVersion }: InstallPlan): Promise<KeyContext> {
+  async #keyContext(): Promise<KeyContext> {
     const { registry } = this.#options
     const { pnpm } = await this.#start()
     return {
-      nodeMajor: Number.parseInt(nodeVersion ?? process.versions.node, 10),
+      nodeMajor: Number.parseInt(process.versions.node, 10),
       arch: process.arch,
       pnpmVersion: pnpm.version,
       minimumReleaseAgeMinutes: registry.minimumReleaseAgeMinutes,

@@ -108,7 +108,7 @@ function* inputFiles(
   }
   // Links between the project's packages need a package.json at the top, where none of them may be.
   if (!plan.manifests.has('')) yield textFile('package.json', '{}')
-  yield textFile('pnpm-workspace.yaml', stringify({ ...plan.settings, ...installerSettings(options, plan) }))
+  yield textFile('pnpm-workspace.yaml', stringify({ ...plan.settings, ...installerSettings(options) }))
   if (lock?.kind === 'preferred') yield textFile('package-lock.json', renderPreferred(lock.packages))
   else if (lock !== undefined) yield textFile('pnpm-lock.yaml', lock.text)
 }
@@ -119,10 +119,7 @@ function textFile(path: string, text: string): InputEntry {
 }
 
 /** What the operator decides; these names win over anything that a plan could hold. */
-function installerSettings(
-  { minimumReleaseAgeMinutes }: InstallerOptions,
-  { nodeVersion }: InstallPlan,
-): Record<string, unknown> {
+function installerSettings({ minimumReleaseAgeMinutes }: InstallerOptions): Record<string, unknown> {
   return {
     registry: PROXY_URL,
     storeDir: STORE_TARGET,
@@ -141,7 +138,7 @@ function installerSettings(
     ignorePnpmfile: true,
     pmOnFail: 'ignore',
     updateNotifier: false,
-    nodeVersion: nodeVersion ?? process.versions.node,
+    nodeVersion: process.versions.node,
     strictPeerDependencies: false,
     fetchRetries: 2,
     fetchRetryMintimeout: 200,

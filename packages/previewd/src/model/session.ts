@@ -1,5 +1,4 @@
 import type { Snapshot } from './files.ts'
-import type { NodeChoice } from './node-version.ts'
 import type { ProjectSettings } from './project.ts'
 import type { DevTask, DevUpdate } from './worker.ts'
 
@@ -14,6 +13,8 @@ export interface SessionView {
   startedAt?: string
   /** How long the last start took, until the dev server answered. */
   startMs?: number
+  /** Whether a worker that was made ready ahead was there for that start. */
+  pool?: 'hit' | 'miss'
   memoryBytes?: number
   /** Crashes since it was started. */
   restarts: number
@@ -40,9 +41,7 @@ export interface Viewers {
 }
 
 /** How a project is served while it is edited, or in one sentence why it cannot be. */
-export type DevPlan =
-  /** Without a node: the server's own. */
-  { root: string; task: DevTask; node?: NodeChoice } | { unavailable: string }
+export type DevPlan = { root: string; task: DevTask } | { unavailable: string }
 
 export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise<DevPlan>
 

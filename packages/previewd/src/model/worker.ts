@@ -31,6 +31,16 @@ export interface WorkerLimits {
   logBytes: number
 }
 
+/** What a worker may have before anybody uses it: nothing of a project, only what all of its environment share. */
+export interface Ahead {
+  /** Of the environment. */
+  key: string
+  /** Its node_modules trees below /app. */
+  entries: readonly InputEntry[]
+  /** Folder from which the project's Vite and its plugins are found, relative to /app or absolute inside the sandbox. */
+  root: string
+}
+
 export interface Bind {
   /** Path on the host. */
   source: string
@@ -43,10 +53,10 @@ export interface WorkerSpec {
   limits: WorkerLimits
   /** Mounted besides the runtime tree; writable only for the installer's store. */
   binds: Bind[]
-  /** Program on the host that is the Node of project code, in place of the server's own. */
-  node?: string
   /** Which host uid: a slot of its own for project code, the installer's for the installer. */
   role: 'project' | 'installer'
+  /** Where given, another worker of this kind is made ready once this one is in use, for the next. */
+  ahead?: Ahead
   /** A unix socket on the host that is reachable inside as http://127.0.0.1:{port}; the only network there is. */
   bridge?: { socket: string; port: number }
   /** A unix socket to be made on the host, at which the server of `serve` is reached; removed with the worker. */
@@ -158,6 +168,8 @@ export type OutputEntry =
   | { kind: 'link'; path: string; target: string }
 
 export interface Worker extends AsyncDisposable {
+  /** True where it waited for this use: the entries of `ahead` are in it. Where not, its user puts them. */
+  readonly waited: boolean
   /** Writes entries below /app; parents are made as needed, existing entries replaced. */
   put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void>
   /** Removes what is at these paths below /app; nothing need be there. In order with `put`. */
@@ -201,6 +213,16 @@ export interface Workers {
   status(): Promise<SandboxStatus>
   /** Rejects with SANDBOX_UNAVAILABLE where project code must not run. Waits for a free slot. */
   start(spec: WorkerSpec): Promise<Worker>
+  /** The workers that wait for a use. */
+  pool(): PoolView
   /** Ends all workers. */
   close(): Promise<void>
+}
+
+export interface PoolView {
+  /** Ready to be used. */
+  waiting: number
+  /** Uses that a waiting worker was there for, and those that had to start one, since the server was started. */
+  hits: number
+  misses: number
 }

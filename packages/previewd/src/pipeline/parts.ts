@@ -1,7 +1,7 @@
 import type { BuildLogs } from '../build/log.ts'
 import type { Config } from '../config.ts'
 import type { Artifacts } from '../model/artifact.ts'
-import type { Environments, Nodes } from '../model/environment.ts'
+import type { Environments } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Sessions, Viewers } from '../model/session.ts'
 import type { Sources } from '../model/source.ts'
@@ -18,7 +18,6 @@ export interface PipelineParts {
   /** Where what is fetched is spooled. */
   tmpDir: string
   environments: Environments
-  nodes: Nodes
   workers: Workers
   sessions: Sessions
   /** Pages that show a session; without, nothing is ever painted. */
@@ -26,7 +25,7 @@ export interface PipelineParts {
   artifacts: Artifacts
   events: EventBus
   logs: BuildLogs
-  config: Pick<Config, 'build' | 'allowedEnv' | 'nodes' | 'pathMode' | 'limits'>
+  config: Pick<Config, 'build' | 'allowedEnv' | 'pathMode' | 'limits'>
   /** The addresses of a project's preview. */
   urls: (project: string) => { preview: string; path: string }
   /** Failures of the server that no caller is there for. */

@@ -25,6 +25,7 @@ import { Variants } from './variant.ts'
 import { Watchers } from './watchers.ts'
 
 const CANCEL_TIMEOUT_MS = 10_000
+const MAX_QUEUED_MS = 3_600_000
 const MAX_CHANGES_TOLD = 1000
 
 /** Joins the stages; see {@link Pipeline} for what it offers. Call `resume` once before anything else. */
@@ -235,7 +236,14 @@ export class BuildPipeline implements Pipeline {
         ? (this.#scheduler.running(id)?.build ?? this.#parts.builds.newest(id))
         : this.#requireBuild(id, options.buildId)
     if (!build) throw new PreviewdError('BUILD_NOT_FOUND', 'The project has no such build.')
-    return { buildId: build.id, lines: this.#parts.logs.read(id, build.id, options) }
+    return { buildId: build.id, lines: this.#lines(id, build.id, options) }
+  }
+
+  async *#lines(id: string, buildId: string, options: { follow?: boolean; signal?: AbortSignal }) {
+    // Who follows a build that waits for its turn wants to hear what it will say.
+    const isQueued = () => this.#parts.builds.get(id, buildId)?.state === 'queued'
+    if (options.follow) await this.#watchers.until(id, () => !isQueued(), MAX_QUEUED_MS, options.signal)
+    yield* this.#parts.logs.read(id, buildId, options)
   }
 
   /** The artifact of a build as it has to be below `/preview/{id}/`; see {@link Variants}. */

@@ -1,5 +1,4 @@
 import type { BuildRun } from '../build/build-run.ts'
-import { chooseNode } from '../build/choose-node.ts'
 import { detect } from '../build/detect.ts'
 import { runBuild } from '../build/execute.ts'
 import type { LiveLog } from '../build/live-log.ts'
@@ -9,9 +8,8 @@ import { refine } from '../build/refine.ts'
 import { PreviewdError } from '../errors.ts'
 import type { Build } from '../model/build.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
-import type { Environment, NodeProgram } from '../model/environment.ts'
+import type { Environment } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
-import type { NodeChoice } from '../model/node-version.ts'
 import type { LogLine } from '../model/worker.ts'
 import type { Afterwork } from './afterwork.ts'
 import type { Announcer } from './announce.ts'
@@ -123,70 +121,49 @@ async function takeSteps(context: RunParts, step: Step): Promise<BuildRun> {
   const detected = await detect(snapshot, settings)
   if (!detected.shape) return ended('failed', await refine(detected.diagnostics, snapshot))
   const plan = planBuild(detected.shape, settings, parts.config.allowedEnv)
-  const chosen = await chooseNode(snapshot, detected.shape, settings, parts.config.nodes)
-  const installed =
-    plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root, chosen.node)
+  const installed = plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root)
   if (signal.aborted) return ended('canceled', [])
-  const warnings = [...detected.diagnostics, ...chosen.diagnostics, ...modeWarnings(plan, settings)]
-  const found = [...warnings, ...installed.diagnostics]
+  const found = [...detected.diagnostics, ...modeWarnings(plan, settings), ...installed.diagnostics]
   if (!installed.ok) return ended('failed', await refine(found, snapshot))
 
   build.state = 'building'
   announcer.changed(build)
   void parts.logs.setStatus(ticket.project, 'building')
   const startedMs = performance.now()
-  const run = await execute(context, step, plan, installed)
+  const run = await execute(context, step, plan, installed.environment)
   build.timings.buildMs = Math.round(performance.now() - startedMs)
   onLog({ stream: 'stdout', text: `Build ${run.state.replaceAll('_', ' ')} in ${build.timings.buildMs} ms.` })
   return { ...run, diagnostics: await refine([...found, ...run.diagnostics], snapshot) }
 }
 
-interface Installed {
-  environment: Environment | null
-  node?: NodeProgram | undefined
-}
+const nothingInstalled = { ok: true as const, environment: null, diagnostics: [] }
 
-const nothingInstalled = { ok: true as const, environment: null, node: undefined, diagnostics: [] }
-
-async function install(
-  { parts, announcer }: RunParts,
-  step: Step,
-  root: string,
-  choice: NodeChoice | undefined,
-) {
+async function install({ parts, announcer }: RunParts, step: Step, root: string) {
   const { ticket, snapshot, signal, onLog } = step
   const { build } = ticket
   const startedMs = performance.now()
-  const begin = (): void => {
-    if (build.state !== 'queued') return
-    build.state = 'installing'
-    announcer.changed(build)
-  }
-  if (choice) begin()
-  const found = await parts.nodes.prepare(choice, signal)
-  if (!found.ok) return found
-  const { node } = found
-  if (node) onLog({ stream: 'stdout', text: `Node ${node.version}` })
   const result = await parts.environments.prepare(snapshot, {
     root,
-    nodeVersion: node?.version,
     signal,
     onLog: (text) => onLog({ stream: 'stdout', text }),
     onProgress: (progress) => {
-      begin()
+      if (build.state === 'queued') {
+        build.state = 'installing'
+        announcer.changed(build)
+      }
       announcer.progressed(ticket.project, progress)
     },
   })
   build.timings.installMs = Math.round(performance.now() - startedMs)
   if (result.ok && result.environment) build.environment = result.environment.key
-  return { ...result, node, diagnostics: [...found.diagnostics, ...result.diagnostics] }
+  return result
 }
 
 async function execute(
   { parts }: RunParts,
   { ticket, snapshot, signal, onLog }: Step,
   plan: BuildPlan,
-  { environment, node }: Installed,
+  environment: Environment | null,
 ): Promise<BuildRun> {
   const { project, buildId } = ticket
   const { config, artifacts, workers } = parts
@@ -199,7 +176,6 @@ async function execute(
     snapshot,
     plan,
     environment,
-    node,
     workers,
     limits: config.build,
     writer,

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Egress, EgressPolicy } from '../model/egress.ts'
-import type { Environment, NodeProgram } from '../model/environment.ts'
+import type { Environment } from '../model/environment.ts'
 import type { Manifest, Snapshot } from '../model/files.ts'
-import type { NodeChoice } from '../model/node-version.ts'
 import { sourceEntries } from '../model/source-entries.ts'
 import {
   type DevServer,
@@ -34,14 +33,10 @@ export interface DevWorkerParts {
 export interface Serving {
   task: DevTask
   egress: EgressPolicy
-  /** The server's own where it is left out. */
-  node?: NodeChoice
 }
 
 export interface DevWorkerSpec extends Serving {
   environment: Environment | null
-  /** The Node that was chosen, where it could be had. */
-  program: NodeProgram | undefined
 }
 
 const MIB = 1024 * 1024
@@ -75,12 +70,12 @@ export class DevWorker {
   #files: Manifest
 
   constructor(
-    { environment, program: _, ...serving }: DevWorkerSpec,
+    { task, egress, environment }: DevWorkerSpec,
     snapshot: Snapshot,
     { server, worker, ended }: { server: DevServer; worker: Worker; ended: Promise<string> },
     resources: AsyncDisposableStack,
   ) {
-    this.serving = serving
+    this.serving = { task, egress }
     this.environmentKey = environment?.key
     this.server = server
     this.ended = ended
@@ -139,6 +134,11 @@ export class DevWorker {
     }
   }
 
+  /** Whether a worker waited for it. */
+  get pool(): 'hit' | 'miss' {
+    return this.#worker.waited ? 'hit' : 'miss'
+  }
+
   memoryBytes(): Promise<number> {
     return this.#worker.memoryBytes()
   }
@@ -155,7 +155,7 @@ async function launch(
   snapshot: Snapshot,
   signal: AbortSignal,
 ): Promise<DevWorker> {
-  const { task, environment, egress, program } = spec
+  const { task, environment, egress } = spec
   // Also where nothing may be reached: what is refused at once, with a line in the log, is told apart from a failure.
   const opened = await parts.egress.open(egress, ({ host, port, reason }) =>
     parts.onLog(snapshot.project, { stream: 'stderr', text: `previewd refused ${host}:${port}: ${reason}` }),
@@ -165,15 +165,15 @@ async function launch(
     await parts.workers.start({
       limits: workerLimits(parts, snapshot),
       binds: environment?.binds ?? [],
-      ...(program && { node: program.path }),
       role: 'project',
+      ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root: folderOf(task) },
       listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),
       bridge: { socket: gate.socket, port: EGRESS_PORT },
       signal,
     }),
   )
   await worker.put(sourceEntries(snapshot))
-  if (environment && environment.entries.length > 0) await worker.put(environment.entries)
+  if (environment && environment.entries.length > 0 && !worker.waited) await worker.put(environment.entries)
   let lastLine = ''
   const served = { ...task, env: { ...task.env, ...PROXY_ENV } }
   const server = await worker.serve(served, snapshot.revision, (line) => {
@@ -183,6 +183,10 @@ async function launch(
   if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
   const ended = server.ended.then((outcome) => explain(outcome, lastLine))
   return new DevWorker(spec, snapshot, { server, worker, ended }, resources.move())
+}
+
+function folderOf(task: DevTask): string {
+  return task.kind === 'vite-dev' ? task.root : task.cwd
 }
 
 function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits {

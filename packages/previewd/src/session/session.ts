@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
-import type { Environments, Nodes } from '../model/environment.ts'
+import type { Environments } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { PlanDev, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
@@ -19,7 +19,6 @@ export interface SessionParts extends DevWorkerParts {
   projects: Projects
   files: Files
   environments: Environments
-  nodes: Nodes
   plan: PlanDev
   now: () => number
   /** Failures of the server that no caller is there for. */
@@ -58,6 +57,7 @@ export class Session {
   #reason: string | undefined
   #startedAt: string | undefined
   #startMs: number | undefined
+  #pool: SessionView['pool']
   #restarts = 0
   #memoryBytes = 0
   /** What package.json asks for could not be had; a later try may succeed. */
@@ -106,6 +106,7 @@ export class Session {
       ...(this.#worker && { revision: this.#worker.revision, memoryBytes: this.#memoryBytes }),
       ...(this.#startedAt !== undefined && { startedAt: this.#startedAt }),
       ...(this.#startMs !== undefined && { startMs: this.#startMs }),
+      ...(this.#pool !== undefined && { pool: this.#pool }),
       ...(this.#reason !== undefined && { reason: this.#reason }),
     }
   }
@@ -179,6 +180,7 @@ export class Session {
       const worker = await this.#launch()
       if (this.isStopped) return await worker.stop()
       this.#startMs = Math.round(performance.now() - startedMs)
+      this.#pool = worker.pool
       this.#startedAt = new Date(this.#parts.now()).toISOString()
       this.#take(worker)
       this.#lastUpdate = undefined
@@ -205,18 +207,14 @@ export class Session {
     if (!settings) throw new Unavailable('There is no such project.')
     const plan = await this.#parts.plan(snapshot, settings)
     if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
-    const { root, task, node } = plan
-    return { root, task, egress: settings.egress, ...(node && { node }) }
+    return { root: plan.root, task: plan.task, egress: settings.egress }
   }
 
-  async #prepare(snapshot: Snapshot, { root, ...serving }: RootedServing): Promise<DevWorkerSpec> {
+  async #prepare(snapshot: Snapshot, { root, task, egress }: RootedServing): Promise<DevWorkerSpec> {
     const { signal } = this.#life
-    const found = await this.#parts.nodes.prepare(serving.node, signal)
-    if (!found.ok) throw new DevServerFailed(found.diagnostics[0]?.message ?? 'There is no such Node.')
-    const nodeVersion = found.node?.version
-    const prepared = await this.#parts.environments.prepare(snapshot, { root, nodeVersion, signal })
+    const prepared = await this.#parts.environments.prepare(snapshot, { root, signal })
     if (!prepared.ok) throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
-    return { ...serving, environment: prepared.environment, program: found.node }
+    return { task, egress, environment: prepared.environment }
   }
 
   #take(worker: DevWorker): void {
@@ -282,8 +280,7 @@ export class Session {
     mayDiffer: boolean,
   ): Promise<DevWorkerSpec | undefined> {
     const plan = await this.#plan(snapshot)
-    const { root: _, ...serving } = plan
-    const isSame = isDeepStrictEqual(worker.serving, serving)
+    const isSame = isDeepStrictEqual(worker.serving, { task: plan.task, egress: plan.egress })
     if (isSame && !mayDiffer) return undefined
     try {
       const spec = await this.#prepare(snapshot, plan)

@@ -10,7 +10,7 @@ import { dirname } from 'node:path'
 export async function bindSocket(path: string): Promise<Server> {
   await mkdir(dirname(path), { recursive: true, mode: 0o711 })
   await rm(path, { force: true })
-  const server = createServer()
+  const server = createServer({ allowHalfOpen: true })
   server.listen(`${path}.new`)
   await once(server, 'listening')
   await rename(`${path}.new`, path)

@@ -45,7 +45,7 @@ export async function openCgroupV1(root: string): Promise<CgroupHierarchy | stri
         await makeGroup(above, { 'cpu.shares': sharesOf(DEFAULT_CPU_WEIGHT * availableParallelism()) })
       }
       await makeGroup(directory('cpu'), { 'cpu.shares': sharesOf(limits.cpuWeight) })
-      return groupOf(CONTROLLERS.map(directory), directory('memory'))
+      return groupOf(CONTROLLERS.map(directory), directory('memory'), directory('cpu'))
     },
     sweep: async () => {
       for (const parent of parents) await sweepDeadDaemons(parent, SWEEP_TIMEOUT_MS)
@@ -63,7 +63,7 @@ function sharesOf(weight: number): string {
   return String(Math.max(2, Math.round(weight * SHARES_PER_WEIGHT)))
 }
 
-function groupOf(directories: string[], memory: string): Cgroup {
+function groupOf(directories: string[], memory: string, cpu: string): Cgroup {
   return {
     joinFiles: directories.map((directory) => join(directory, 'cgroup.procs')),
     oomKills: () => readKeyedCount(join(memory, 'memory.oom_control'), 'oom_kill'),
@@ -71,6 +71,7 @@ function groupOf(directories: string[], memory: string): Cgroup {
       Number(await readFile(join(memory, 'memory.usage_in_bytes'), 'utf8').catch(() => '0')),
     peakMemoryBytes: async () =>
       Number(await readFile(join(memory, 'memory.max_usage_in_bytes'), 'utf8').catch(() => '0')),
+    setCpuWeight: (weight) => makeGroup(cpu, { 'cpu.shares': sharesOf(weight) }),
     destroy: async (timeoutMs) => {
       const results = await Promise.all(directories.map((directory) => emptyAndRemove(directory, timeoutMs)))
       return results.every(Boolean)

@@ -127,6 +127,7 @@ function groupAt(directory: string): Cgroup {
       Number(await readFile(join(directory, 'memory.current'), 'utf8').catch(() => '0')),
     peakMemoryBytes: async () =>
       Number(await readFile(join(directory, 'memory.peak'), 'utf8').catch(() => '0')),
+    setCpuWeight: (weight) => makeGroup(directory, { 'cpu.weight': String(weight) }),
     destroy: async (timeoutMs) => {
       // Kills members and those that fork meanwhile at once; since Linux 5.14, the loop below does for the rest.
       if (await isWritable(join(directory, 'cgroup.kill')))

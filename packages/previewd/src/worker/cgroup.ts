@@ -12,6 +12,7 @@ export interface Cgroup {
   /** Times that the kernel killed for memory. */
   oomKills(): Promise<number>
   memoryBytes(): Promise<number>
+  setCpuWeight(weight: number): Promise<void>
   peakMemoryBytes(): Promise<number>
   /** Ends all members and removes the group; false when some could not be ended within the time. */
   destroy(timeoutMs: number): Promise<boolean>

@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import type { Server } from 'node:http'
 
 /** The part of Vite's node API that a session uses, as it is from version 4 to 8. */
 export interface ViteDevServer {
@@ -10,6 +11,8 @@ export interface ViteDevServer {
   /** Since 6; before, one graph holds the modules of pages and of the server. */
   environments?: Record<string, DevEnvironment>
   listen(): Promise<unknown>
+  close(): Promise<void>
+  httpServer: Server | null
 }
 
 /** Modules for one place where they run: `client` is the pages, all others are on the server side. */

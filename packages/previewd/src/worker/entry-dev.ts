@@ -1,4 +1,4 @@
-import http from 'node:http'
+import { setGlobalProxyFromEnv } from 'node:http'
 import { Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
@@ -7,6 +7,8 @@ import { type BatchResult, type FileEvent, HotBatches } from './entry-dev-batch.
 import { startServers } from './entry-dev-frameworks.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
+import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
+import { playServer } from './entry-rehearsal-server.ts'
 import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export type DevRequest =
@@ -40,6 +42,7 @@ class DevHost {
   readonly #wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
   #batches: HotBatches | undefined
   #revision = 0
+  #isObserving = false
   /** One batch after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #generated = new Map<string, FileEvent>()
@@ -51,12 +54,12 @@ class DevHost {
     this.#wire.on('close', () => process.exit(0))
     this.#wire.on('data', (bytes: Buffer) => {
       for (const frame of reader.read(bytes)) {
-        this.#receive(JSON.parse(frame.body.toString('utf8')) as DevRequest)
+        this.#receive(JSON.parse(frame.body.toString('utf8')) as DevRequest | RehearsalRequest)
       }
     })
   }
 
-  #receive(request: DevRequest): void {
+  #receive(request: DevRequest | RehearsalRequest): void {
     const turn = this.#queue.then(() => this.#serve(request))
     this.#queue = turn.catch((thrown: unknown) => {
       process.stderr.write(`${thrown instanceof Error ? thrown.stack : String(thrown)}\n`)
@@ -64,8 +67,9 @@ class DevHost {
     })
   }
 
-  async #serve(request: DevRequest): Promise<void> {
-    if (request.type === 'start') await this.#start(request)
+  async #serve(request: DevRequest | RehearsalRequest): Promise<void> {
+    if (request.type === 'rehearse') this.#answer(await this.#rehearse(request.cwd))
+    else if (request.type === 'start') await this.#start(request)
     else await this.#update(request)
   }
 
@@ -73,16 +77,28 @@ class DevHost {
     process.chdir(cwd)
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
-    if (env.NODE_USE_ENV_PROXY === '1') (http as Partial<typeof http>).setGlobalProxyFromEnv?.()
-    observeWrites(
-      (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
-      (event) => this.#remember(event),
-    )
+    if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
+    this.#observeWrites()
     this.#batches = new HotBatches(
       await startServers(framework, { cwd, port, ...(mode !== undefined && { mode }) }),
     )
     this.#revision = revision
     this.#answer({ type: 'listening' })
+  }
+
+  async #rehearse(cwd: string): Promise<RehearsalAnswer> {
+    this.#observeWrites()
+    return await rehearse(cwd, 'development', playServer)
+  }
+
+  /** Once, before any plugin is imported. */
+  #observeWrites(): void {
+    if (this.#isObserving) return
+    this.#isObserving = true
+    observeWrites(
+      (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
+      (event) => this.#remember(event),
+    )
   }
 
   async #update({ id, revision, changed }: DevRequest & { type: 'update' }): Promise<void> {
@@ -108,7 +124,7 @@ class DevHost {
     }, SETTLE_MS)
   }
 
-  #answer(answer: DevAnswer): void {
+  #answer(answer: DevAnswer | RehearsalAnswer): void {
     this.#wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(answer))))
   }
 }

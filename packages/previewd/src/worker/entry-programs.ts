@@ -6,7 +6,8 @@ import type { Readable } from 'node:stream'
 import type { ToolError } from '../model/worker.ts'
 import type { EntryChannel } from './entry-channel.ts'
 import { forwardLines } from './entry-log.ts'
-import { type ChildSettings, encodeFrame, FRAME_MESSAGE } from './protocol.ts'
+import type { RehearsalAnswer, RehearsalRequest } from './entry-rehearsal.ts'
+import { type ChildSettings, encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export interface TaskEnd {
   exitCode: number | null
@@ -19,11 +20,13 @@ export interface TaskEnd {
 export type NodeKind = 'build' | 'dev'
 
 const SCRIPTS: Record<NodeKind, string> = { build: 'entry-vite.js', dev: 'entry-dev.js' }
-/** That of project code: where it has another one than the server, this half runs on the server's all the same. */
-const NODE = '/usr/bin/node'
 /** How long output of a program that has ended is waited for, where a child of it keeps the pipe open. */
 const OUTPUT_GRACE_MS = 100
 const NOTHING_STARTED = 127
+/** It runs with little of the processor. */
+const REHEARSAL_TIMEOUT_MS = 30_000
+/** Read by tools where they are loaded, which for a Node that has rehearsed is before it knows the project's. */
+const READ_AT_LOAD = ['NODE_OPTIONS', 'NODE_ENV', 'BABEL_ENV', 'DEBUG', 'NO_COLOR', 'FORCE_COLOR']
 
 /** Starts the programs of a worker as children of the entry, so that it can still speak when they exit, loop or crash. */
 export class Programs {
@@ -34,17 +37,26 @@ export class Programs {
   constructor(channel: EntryChannel, settings: ChildSettings) {
     this.#channel = channel
     this.#settings = settings
-    if (settings.prepare === 'none') return
-    const child = this.#startNode(settings.prepare, {})
-    // Too many processes, say; whether it is there is looked at when it is needed.
-    child.on('error', () => undefined)
-    this.#prepared = { kind: settings.prepare, child }
+    if (settings.prepare !== 'none') this.#prepare(settings.prepare)
   }
 
-  /** The Node that waits, where it is of use: NODE_OPTIONS is read at its start, and another task may have killed it. */
+  /** Has the Node that waits load the tools that a folder finds; what stood in the way, if anything did. */
+  async rehearse(cwd: string): Promise<string | undefined> {
+    if (!this.#prepared) return undefined
+    const { kind, child } = this.#prepared
+    const failure = await askToRehearse(child, cwd)
+    if (failure === undefined) return undefined
+    // Whatever became of it: one that has only started is slower and whole.
+    child.kill('SIGKILL')
+    this.#prepare(kind)
+    return failure
+  }
+
+  /** The Node that waits, where it is of use: it knows no variables of the project yet, and another task may have killed it. */
   node(kind: NodeKind, env: Record<string, string>): ChildProcess {
     const prepared = this.#prepared
-    if (prepared?.kind !== kind || env.NODE_OPTIONS !== undefined) return this.#startNode(kind, env)
+    const isOfUse = prepared?.kind === kind && READ_AT_LOAD.every((name) => env[name] === undefined)
+    if (!isOfUse) return this.#startNode(kind, env)
     this.#prepared = undefined
     const { child } = prepared
     const alive = child.pid !== undefined && child.exitCode === null && child.signalCode === null
@@ -90,8 +102,15 @@ export class Programs {
     }
   }
 
+  #prepare(kind: NodeKind): void {
+    const child = this.#startNode(kind, {})
+    // Too many processes, say; whether it is there is looked at when it is needed.
+    child.on('error', () => undefined)
+    this.#prepared = { kind, child }
+  }
+
   #startNode(kind: NodeKind, env: Record<string, string>): ChildProcess {
-    return spawn(NODE, [...this.#settings.nodeFlags, join(import.meta.dirname, SCRIPTS[kind])], {
+    return spawn(process.execPath, [...this.#settings.nodeFlags, join(import.meta.dirname, SCRIPTS[kind])], {
       cwd: '/app',
       env: { ...this.environment('/app'), ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -102,6 +121,35 @@ export class Programs {
 /** To a Node of ours. */
 export function sendOnWire(wire: Socket, message: object): void {
   wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(message))))
+}
+
+async function askToRehearse(child: ChildProcess, cwd: string): Promise<string | undefined> {
+  const wire = child.stdio[3] as Socket | null | undefined
+  if (child.pid === undefined || !wire) return 'no process'
+  const { promise, resolve } = Promise.withResolvers<string | undefined>()
+  const reader = new FrameReader()
+  const onAnswer = (bytes: Buffer) => {
+    try {
+      for (const frame of reader.read(bytes)) {
+        resolve((JSON.parse(frame.body.toString('utf8')) as RehearsalAnswer).failure)
+      }
+    } catch {
+      resolve('spoke out of turn')
+    }
+  }
+  const onExit = () => resolve('ended')
+  const timer = setTimeout(() => resolve('took too long'), REHEARSAL_TIMEOUT_MS)
+  // What it says until its use has nothing to do with the project: it flows on, to nobody.
+  for (const output of [child.stdout, child.stderr]) output?.resume()
+  wire.on('error', () => wire.destroy())
+  wire.on('data', onAnswer)
+  child.once('exit', onExit)
+  sendOnWire(wire, { type: 'rehearse', cwd } satisfies RehearsalRequest)
+  const failure = await promise
+  clearTimeout(timer)
+  child.off('exit', onExit)
+  wire.off('data', onAnswer)
+  return failure
 }
 
 async function ended(child: ChildProcess): Promise<TaskEnd> {

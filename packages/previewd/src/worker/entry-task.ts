@@ -34,7 +34,12 @@ export class TaskRunner {
     const child = this.#programs.node('build', env)
     const wire = child.stdio[3] as Socket
     const answered = this.#readAnswers(child, wire)
-    const request: ViteRequest = { cwd, options, env: { ...this.#programs.environment(cwd), ...env } }
+    const request: ViteRequest = {
+      type: 'build',
+      cwd,
+      options,
+      env: { ...this.#programs.environment(cwd), ...env },
+    }
     sendOnWire(wire, request)
     const end = await this.#programs.watch(id, child)
     const answer = answered()

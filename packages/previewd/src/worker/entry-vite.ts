@@ -2,10 +2,14 @@ import { Socket } from 'node:net'
 import { join, resolve } from 'node:path'
 import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
 import { toToolErrors } from './entry-errors.ts'
+import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
+import { SAMPLE, SAMPLE_CACHE, SAMPLE_OUTPUT } from './entry-rehearsal-sample.ts'
+import type { Tools } from './entry-rehearsal-tools.ts'
 import { viteEntry, viteFolder } from './entry-vite-folder.ts'
 import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export interface ViteRequest {
+  type: 'build'
   cwd: string
   options: ViteBuildOptions
   env: Record<string, string>
@@ -27,21 +31,41 @@ interface Vite {
 }
 
 const WIRE_FD = 3
+const REHEARSED_BUILDS = 3
 
 /** A Node of its own that runs one `vite build` with the project's Vite, and says how it went over descriptor 3. */
 const wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
 const reader = new FrameReader()
 wire.on('error', () => process.exit(1))
-wire.once('data', onData)
+wire.on('data', onData)
 
 function onData(bytes: Buffer): void {
   for (const frame of reader.read(bytes)) {
-    // Work that the build left behind keeps this process alive, the wire does not.
-    wire.pause().unref()
-    void main(JSON.parse(frame.body.toString('utf8')) as ViteRequest)
-    return
+    const request = JSON.parse(frame.body.toString('utf8')) as ViteRequest | RehearsalRequest
+    if (request.type === 'rehearse') {
+      void rehearse(request.cwd, 'production', playBuilds).then(answer)
+    } else {
+      // Work that the build left behind keeps this process alive, the wire does not.
+      wire.off('data', onData).pause().unref()
+      void main(request)
+    }
   }
-  wire.once('data', onData)
+}
+
+/** The first one loads, the next ones are compiled. */
+async function playBuilds(tools: Tools): Promise<void> {
+  for (let round = 0; round < REHEARSED_BUILDS; round++) {
+    await (tools.vite as unknown as Vite).build({
+      root: SAMPLE,
+      configFile: false,
+      envDir: SAMPLE,
+      cacheDir: SAMPLE_CACHE,
+      logLevel: 'silent',
+      plugins: tools.plugins(),
+      css: { postcss: { plugins: tools.postcss() } },
+      build: { outDir: SAMPLE_OUTPUT },
+    })
+  }
 }
 
 async function main({ cwd, options, env }: ViteRequest): Promise<void> {
@@ -85,6 +109,6 @@ function defined(options: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 }
 
-function answer(message: ViteAnswer): void {
+function answer(message: ViteAnswer | RehearsalAnswer): void {
   wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(message))))
 }

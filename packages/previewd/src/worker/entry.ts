@@ -15,6 +15,7 @@ const input = new PutReceiver()
 const collector = new Collector(channel)
 let tasks: TaskRunner | undefined
 let devServer: DevServerRunner | undefined
+let programs: Programs | undefined
 
 channel.listen(receive, (bytes) => input.write(bytes))
 
@@ -23,6 +24,7 @@ function receive(message: HostMessage): void {
   else if (message.type === 'put') input.begin(message.entries)
   else if (message.type === 'put-end') endInput(message.id)
   else if (message.type === 'remove') removeFiles(message.id, message.paths)
+  else if (message.type === 'rehearse') void rehearse(message.id, message.cwd)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
   else if (message.type === 'change') devServer?.change(message.id, message.revision, message.changed)
@@ -40,9 +42,15 @@ function removeFiles(id: number, paths: readonly string[]): void {
   endInput(id)
 }
 
+async function rehearse(id: number, cwd: string): Promise<void> {
+  const message = await programs?.rehearse(cwd)
+  const failure = message === undefined ? {} : { failure: { code: 'REHEARSAL', message } }
+  channel.send({ type: 'put-done', id, ...failure })
+}
+
 async function start(version: number, settings: ChildSettings): Promise<void> {
   if (version !== PROTOCOL_VERSION) throw new Error(`protocol version ${version}`)
-  const programs = new Programs(channel, settings)
+  programs = new Programs(channel, settings)
   tasks = new TaskRunner(channel, programs)
   devServer = new DevServerRunner(channel, programs)
   if (settings.bridge) await startBridge(settings.bridge.socket, settings.bridge.port)

@@ -1,4 +1,4 @@
-import type { InputEntry } from '../model/worker.ts'
+import { type InputEntry, WorkerError } from '../model/worker.ts'
 import type { Channel } from './channel.ts'
 import { MAX_FRAME_BYTES, type PutEntry } from './protocol.ts'
 
@@ -70,4 +70,12 @@ async function sendBytes(channel: Channel, parts: Buffer[]): Promise<boolean> {
     if (!(await channel.sendChunk(bytes.subarray(start, start + MAX_FRAME_BYTES)))) return false
   }
   return true
+}
+
+/** Why the child did not take an input, in words. */
+export function inputError({ code, message }: { code: string; message: string }): WorkerError {
+  if (code === 'ENOSPC' || code === 'ENOMEM') {
+    return new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
+  }
+  return new WorkerError('violation', `A file could not be written inside the sandbox: ${message}`)
 }

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
-import { rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import type { Socket } from 'node:net'
 import {
   type DevServer,
@@ -17,12 +17,12 @@ import {
 import type { Cgroup } from './cgroup.ts'
 import { Channel } from './channel.ts'
 import type { CheckedMessage } from './child-message.ts'
-import { sendEntries } from './input.ts'
+import { inputError, sendEntries } from './input.ts'
 import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
 import { type ChildSettings, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
 import { RemoteDevServer } from './remote-dev-server.ts'
-import { RunningTasks, type TaskEnd, toRequest, toServeRequest } from './tasks.ts'
+import { inApp, RunningTasks, type TaskEnd, toRequest, toServeRequest } from './tasks.ts'
 
 /** Why a worker is no more. */
 export type Ending =
@@ -63,6 +63,7 @@ export class Runner implements Worker {
   readonly ready: Promise<void>
   /** Resolves when the worker is gone for whatever reason, and its slot with it. */
   readonly done: Promise<void>
+  waited = false
   readonly #parts: RunnerParts
   readonly #channel: Channel
   readonly #exited: Promise<void>
@@ -75,6 +76,7 @@ export class Runner implements Worker {
   #nextId = 1
   #isReady = false
   #use: { wallMs: number; signal: AbortSignal | undefined } | undefined
+  #socket: string | undefined
   #stderr = ''
   #putQueue: Promise<unknown> = Promise.resolve()
   #collectQueue: Promise<unknown> = Promise.resolve()
@@ -83,6 +85,7 @@ export class Runner implements Worker {
 
   constructor(parts: RunnerParts) {
     this.#parts = parts
+    this.#socket = parts.socket
     const ready = Promise.withResolvers<void>()
     this.ready = ready.promise
     this.#settleReady = ready
@@ -113,6 +116,26 @@ export class Runner implements Worker {
     if (this.#isReady) this.#restartTimer()
     signal?.addEventListener('abort', this.#onAbort, { once: true })
     if (signal?.aborted) this.#onAbort()
+  }
+
+  get hasEnded(): boolean {
+    return this.#ending !== undefined
+  }
+
+  /** Gives one that waited what it was launched without: a share of the processor, and the name of its socket. */
+  async leaveThePool(cpuWeight: number, socket: string | undefined): Promise<void> {
+    this.waited = true
+    await this.#parts.cgroup?.setCpuWeight(cpuWeight)
+    if (this.#socket === undefined || socket === undefined) return
+    await rename(this.#socket, socket)
+    this.#socket = socket
+  }
+
+  /** Loads the tools that a folder finds; rejects where that failed, which leaves a worker as good as a new one. */
+  async rehearse(root: string): Promise<void> {
+    const { id, done } = this.#awaitPut()
+    await this.#channel.send({ type: 'rehearse', id, cwd: inApp(root) })
+    await done
   }
 
   async put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
@@ -146,7 +169,7 @@ export class Runner implements Worker {
     onLog: (line: LogLine) => void = () => undefined,
   ): Promise<DevServer | TaskOutcome> {
     if (this.#ending) return this.#outcomeOfEnding()
-    const { socket } = this.#parts
+    const socket = this.#socket
     if (socket === undefined || this.#devServer) throw new Error('this worker has no socket to serve at')
     const id = this.#nextId++
     const ended = this.#tasks.begin(id, onLog)
@@ -317,7 +340,7 @@ export class Runner implements Worker {
       this.#parts.onTrouble(cause)
       return false
     })
-    if (this.#parts.socket) await rm(this.#parts.socket, { force: true })
+    if (this.#socket) await rm(this.#socket, { force: true })
     this.#parts.release(clean)
     this.#tasks.finishAll(this.#outcomeOfEnding())
     const error = this.#endedError()
@@ -369,11 +392,4 @@ export class Runner implements Worker {
 
 function broken(what: string): Ending {
   return { kind: 'violation', detail: `The worker broke the protocol: ${what}.` }
-}
-
-function inputError({ code, message }: { code: string; message: string }): WorkerError {
-  if (code === 'ENOSPC' || code === 'ENOMEM') {
-    return new WorkerError('too_many_bytes', 'The files do not fit into the space of the sandbox.')
-  }
-  return new WorkerError('violation', `A file could not be written inside the sandbox: ${message}`)
 }

@@ -87,6 +87,6 @@ export function toServeRequest(task: DevTask, revision: number): ServeRequest {
 }
 
 /** Folders of tasks are relative to /app, or absolute inside the sandbox. */
-function inApp(folder: string): string {
+export function inApp(folder: string): string {
   return posix.resolve('/app', folder)
 }

@@ -1,13 +1,14 @@
 import { chmod, mkdir, stat } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 import { PreviewdError } from '../errors.ts'
-import type { SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
+import type { PoolView, SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
 import { detectMachinery, type Machinery } from './detect.ts'
 import { type LaunchedSpec, launchRunner } from './launcher.ts'
+import { WarmPool } from './pool.ts'
 import type { Runner } from './runner.ts'
 import { Slots } from './slots.ts'
-import { commonSpec, SpareWorker } from './spare.ts'
 
 export interface WorkersOptions {
   dataDir: string
@@ -19,6 +20,10 @@ export interface WorkersOptions {
   slots: number
   /** Workers of role `installer` side by side, in places of their own; as many as `slots` by default. */
   installerSlots?: number
+  /** Workers that wait, ready, for the next use of an environment; none by default. They need places, too. */
+  poolSize?: number
+  /** Memory that the machine could still give; what Node knows of it by default. */
+  availableBytes?: () => number
   logger?: Pick<Logger, 'info' | 'warn'>
   /** Where bwrap, setpriv and prlimit are looked for, instead of the usual folders. */
   programFolders?: readonly string[]
@@ -48,9 +53,10 @@ export class SandboxedWorkers implements Workers {
   readonly #slots: Record<WorkerSpec['role'], Slots>
   readonly #runners = new Set<Runner>()
   readonly #launches = new Set<Promise<unknown>>()
-  readonly #spare = new SpareWorker()
+  readonly #pool: WarmPool
+  /** Workers that keep a processor busy. */
+  #builds = 0
   #machinery: Promise<Machinery> | undefined
-  #closed = false
 
   constructor(options: WorkersOptions) {
     this.#options = options
@@ -58,6 +64,14 @@ export class SandboxedWorkers implements Workers {
       project: new Slots(options.slots),
       installer: new Slots(options.installerSlots ?? options.slots),
     }
+    this.#pool = new WarmPool({
+      size: options.poolSize ?? 0,
+      launch: (spec) => this.#launchAhead(spec),
+      isBusy: () => this.#builds >= availableParallelism() / 2,
+      isCrowded: () => this.#slots.project.hasWaiting,
+      availableBytes: options.availableBytes ?? (() => process.availableMemory()),
+      logger: options.logger,
+    })
   }
 
   async status(): Promise<SandboxStatus> {
@@ -72,8 +86,8 @@ export class SandboxedWorkers implements Workers {
       const reason = [...machinery.problems, ...(impossible ? [NEVER_WITHOUT] : [])].join(' ')
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `The sandbox is not whole. ${reason}`)
     }
-    const common = commonSpec(spec)
-    const runner = this.#spare.take(common) ?? (await this.#launchInSlot(machinery, common, spec.signal))
+    const waited = await this.#pool.take(spec)
+    const runner = waited ?? (await this.#launchInSlot(machinery, spec, spec.signal))
     runner.begin(spec.limits.wallMs, spec.signal)
     try {
       await runner.ready
@@ -81,12 +95,16 @@ export class SandboxedWorkers implements Workers {
       spec.signal?.throwIfAborted()
       throw new PreviewdError('SANDBOX_UNAVAILABLE', `A worker did not start: ${(cause as Error).message}`)
     }
-    if (isRepeatable(spec)) void runner.done.then(() => this.#startSpare(machinery, common))
+    if (spec.listen === undefined) this.#countBuild(runner)
     return runner
   }
 
+  pool(): PoolView {
+    return this.#pool.view()
+  }
+
   async close(): Promise<void> {
-    this.#closed = true
+    this.#pool.close()
     const cause = new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')
     for (const slots of Object.values(this.#slots)) slots.close(cause)
     await Promise.allSettled(this.#launches)
@@ -128,17 +146,17 @@ export class SandboxedWorkers implements Workers {
     }
   }
 
-  /** Ahead of the next build of this kind, where there is a place that nobody waits for. */
-  async #startSpare(machinery: Machinery, spec: LaunchedSpec): Promise<void> {
-    if (this.#closed || this.#spare.isThere || !this.#slots[spec.role].hasFree) return
-    try {
-      const runner = await this.#launchInSlot(machinery, spec, undefined)
-      // Its place may have become wanted meanwhile.
-      if (this.#spare.isThere || this.#slots[spec.role].hasWaiting) await runner.stop()
-      else this.#spare.put(spec, runner)
-    } catch (cause) {
-      this.#options.logger?.warn({ err: cause }, 'no worker could be started ahead')
-    }
+  async #launchAhead(spec: LaunchedSpec): Promise<Runner | undefined> {
+    if (!this.#slots[spec.role].hasFree) return undefined
+    return await this.#launchInSlot(await this.machinery(), spec, undefined)
+  }
+
+  #countBuild(runner: Runner): void {
+    this.#builds++
+    void runner.done.then(() => {
+      this.#builds--
+      this.#pool.refillSoon()
+    })
   }
 
   async #launchInSlot(
@@ -147,7 +165,7 @@ export class SandboxedWorkers implements Workers {
     signal: AbortSignal | undefined,
   ): Promise<Runner> {
     const slots = this.#slots[spec.role]
-    if (!slots.hasFree && spec.role === 'project') this.#spare.dismiss()
+    if (!slots.hasFree && spec.role === 'project') this.#pool.giveWay()
     const slot = await slots.take(signal)
     const launch = this.#launch(machinery, spec, slot)
     this.#launches.add(launch)
@@ -176,11 +194,6 @@ export class SandboxedWorkers implements Workers {
     this.#runners.add(runner)
     return runner
   }
-}
-
-/** Sockets are of one use; the next worker has others. */
-function isRepeatable({ role, bridge, listen }: WorkerSpec): boolean {
-  return role === 'project' && bridge === undefined && listen === undefined
 }
 
 /** The runtime tree below it is read by other users. What is private in it is in folders of their own mode. */

@@ -81,6 +81,7 @@ export async function openBench(
       started++
       return real.start(spec)
     },
+    pool: () => real.pool(),
     close: () => real.close(),
   }
   const environments = createEnvironments({

@@ -7,7 +7,6 @@ import { BuildLogs } from '../../src/build/log.ts'
 import { type Config, resolveConfig } from '../../src/config.ts'
 import { createEgress } from '../../src/egress/egress-proxy.ts'
 import { createEnvironments } from '../../src/environment/environments.ts'
-import { createNodes } from '../../src/environment/nodes.ts'
 import { createEventBus } from '../../src/events/bus.ts'
 import type { Artifacts } from '../../src/model/artifact.ts'
 import type { Egress } from '../../src/model/egress.ts'
@@ -76,7 +75,6 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     locks: store.locks,
     installTimeoutMs: config.build.installTimeoutMs,
   })
-  const nodes = createNodes({ dataDir, registry: config.registry })
   const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
   const events = createEventBus()
   const socketDir = join(dataDir, 'run')
@@ -84,7 +82,6 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     ...store,
     ...config.sessions,
     environments,
-    nodes,
     workers,
     events,
     egress: options.egress?.(socketDir) ?? createEgress({ ...config.egress, socketDir }),
@@ -101,7 +98,6 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     ...store,
     sources,
     environments,
-    nodes,
     workers,
     sessions,
     viewers: options.sessions?.viewers,
@@ -119,7 +115,6 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     await pipeline.drain(0)
     await sources[Symbol.asyncDispose]()
     await sessions.close()
-    nodes.close()
     await environments.close()
     await workers.close()
     artifacts.close()

@@ -24,6 +24,7 @@ beforeAll(async () => {
     sessions: { max: MAX, idleMs: IDLE_MS, now: () => nowMs },
     observe: (workers) => ({
       status: () => workers.status(),
+      pool: () => workers.pool(),
       close: () => workers.close(),
       start: async (spec) => {
         const worker = await workers.start(spec)

@@ -50,6 +50,10 @@ export const session = z
     viewers: z.number().int().meta({ description: 'Open pages of editors' }),
     startedAt: time.exactOptional(),
     startMs: z.number().int().exactOptional().meta({ description: 'Of the last start' }),
+    pool: z
+      .enum(['hit', 'miss'])
+      .exactOptional()
+      .meta({ description: 'Whether a worker was ready and waited for the last start' }),
     memoryBytes: z.number().exactOptional(),
     restarts: z.number().int().meta({ description: 'Crashes since it was started' }),
     reason: z
