@@ -1,5 +1,5 @@
-import { availableParallelism, totalmem } from 'node:os'
-import { resolve } from 'node:path'
+import { availableParallelism, homedir, totalmem } from 'node:os'
+import { join, resolve } from 'node:path'
 import { z } from 'zod'
 import { registryOfNpm } from './lib/npm-registry.ts'
 import { type OriginPattern, parseOriginPattern } from './lib/origin-pattern.ts'
@@ -223,8 +223,17 @@ export function resolveConfig(environment: NodeJS.ProcessEnv = process.env): Con
 }
 
 /** The same with some variables given on the command line, which win over those of the environment. */
-export function resolveServeConfig(overrides: Record<string, string>): Config {
-  return resolveConfig({ ...process.env, ...overrides })
+export function resolveServeConfig(
+  overrides: Record<string, string>,
+  defaults: Record<string, string> = {},
+): Config {
+  return resolveConfig({ ...defaults, ...process.env, ...overrides })
+}
+
+/** Where things are kept that may be lost. Root's is outside of its home, which sandbox users cannot enter. */
+export function resolveCacheDir(environment: NodeJS.ProcessEnv = process.env): string {
+  if (process.getuid?.() === 0) return '/var/cache/previewd'
+  return join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'previewd')
 }
 
 /** Which server the command line talks to, and with which key. */

@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Gateway } from './serve/gateway.ts'
 
 const SERVER_OPTIONS = {
@@ -14,6 +14,8 @@ const SERVER_OPTIONS = {
   shouldUpgradeCallback: ({ headers }: IncomingMessage) => headers.upgrade?.toLowerCase() === 'websocket',
 }
 const IDLE_CHECK_MS = 50
+/** A request may be on its way over a connection that was opened just now. */
+const FIRST_REQUEST_MS = 250
 
 export interface FrontServerOptions {
   gateway: Gateway
@@ -25,7 +27,7 @@ export interface FrontServerOptions {
 
 /** The one listener of the server: previews go to the gateway, everything else to the API. */
 export function createFrontServer({ gateway, api, upgrades, isDraining }: FrontServerOptions): Server {
-  const server = createServer(SERVER_OPTIONS, (request, response) => {
+  const server = createClosableServer((request, response) => {
     // A client that is told so does not send its next request into a connection that is about to be closed.
     if (isDraining()) response.shouldKeepAlive = false
     if (gateway.matches(request)) gateway.handle(request, response)
@@ -43,9 +45,7 @@ export async function listenForPaths(
   gateway: Gateway,
   config: { host: string; pathPort: number },
 ): Promise<{ port: number; close(): Promise<void> }> {
-  const server = createServer(SERVER_OPTIONS, (request, response) =>
-    gateway.handleOnPathListener(request, response),
-  )
+  const server = createClosableServer((request, response) => gateway.handleOnPathListener(request, response))
   server.on('upgrade', (request, socket, head) => gateway.handleUpgrade(request, socket, head))
   server.listen(config.pathPort, config.host)
   await once(server, 'listening')
@@ -58,6 +58,26 @@ export async function listenForPaths(
         await closed
       }),
   }
+}
+
+/**
+ * Browsers and clients open connections ahead of their next request. To Node one that has not asked anything yet is
+ * not idle, and would hold a server that closes open for as long as the client likes.
+ */
+function createClosableServer(answer: RequestListener): Server {
+  const server = createServer(SERVER_OPTIONS, answer)
+  const openedMs = new Map<Socket, number>()
+  server.on('connection', (socket) => {
+    openedMs.set(socket, performance.now())
+    socket.once('close', () => openedMs.delete(socket))
+  })
+  const closeIdle = server.closeIdleConnections.bind(server)
+  server.closeIdleConnections = () => {
+    closeIdle()
+    const latestMs = performance.now() - FIRST_REQUEST_MS
+    for (const [socket, ms] of openedMs) if (socket.bytesRead === 0 && ms <= latestMs) socket.destroy()
+  }
+  return server
 }
 
 /**

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { CommandLine } from './cli/command-line.ts'
 import { runProgram } from './cli/program.ts'
-import { resolveClientConfig, resolveConfig, resolveServeConfig } from './config.ts'
+import { resolveCacheDir, resolveClientConfig, resolveConfig, resolveServeConfig } from './config.ts'
 
 const manifest = new URL('../package.json', import.meta.url)
 const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }
@@ -11,10 +11,11 @@ const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: str
 const line: CommandLine = {
   terminal: { out: process.stdout, err: process.stderr },
   resolveClientConfig,
-  async startDaemon(overrides) {
+  async startDaemon(overrides, defaults) {
     const { startDaemon } = await import('./daemon.ts')
-    return startDaemon(resolveServeConfig(overrides))
+    return startDaemon(resolveServeConfig(overrides, defaults))
   },
+  cacheDir: () => resolveCacheDir(),
   async inspectMachine() {
     const { inspectMachine } = await import('./doctor/doctor.ts')
     return inspectMachine(resolveConfig())

@@ -8,7 +8,10 @@ import { printLine, type Terminal } from './terminal.ts'
 export interface CommandLine {
   terminal: Terminal
   resolveClientConfig(): ClientConfig
-  startDaemon(overrides: Record<string, string>): Promise<Daemon>
+  /** `overrides` win over the environment, which wins over `defaults`. */
+  startDaemon(overrides: Record<string, string>, defaults?: Record<string, string>): Promise<Daemon>
+  /** Folder of this user, or of the machine for root, for what may be lost. */
+  cacheDir(): string
   inspectMachine(): Promise<Finding[]>
   setExitCode(code: number): void
 }
@@ -16,7 +19,8 @@ export interface CommandLine {
 export interface Daemon {
   /** Where the API answers. */
   url: string
-  close(): Promise<void>
+  /** `timeoutMs` bounds the wait for builds. */
+  close(options?: { timeoutMs?: number }): Promise<void>
 }
 
 /** One thing that `doctor` looked at. */

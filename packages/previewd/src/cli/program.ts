@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import { buildCommand } from './build.ts'
 import type { CommandLine } from './command-line.ts'
+import { devCommand } from './dev.ts'
 import { doctorCommand } from './doctor.ts'
 import { CommandFailure, EXIT } from './failure.ts'
 import { keysCommand } from './keys.ts'
@@ -14,6 +15,7 @@ import { paint } from './terminal.ts'
 
 const COMMANDS = [
   serveCommand,
+  devCommand,
   pushCommand,
   buildCommand,
   statusCommand,

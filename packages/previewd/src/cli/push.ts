@@ -2,7 +2,6 @@ import { stat } from 'node:fs/promises'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { AppliedChanges } from '../model/files.ts'
-import { isProjectId } from '../model/project-id.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import {
   type CommandLine,
@@ -15,6 +14,7 @@ import { CommandFailure, EXIT } from './failure.ts'
 import { followBuild } from './follow.ts'
 import { printOutcome } from './outcome.ts'
 import { listProjectFiles, tarOf } from './project-files.ts'
+import { projectIdOf } from './project-id.ts'
 import { formatBytes } from './terminal.ts'
 
 interface PushOptions extends ServerOptions {
@@ -35,7 +35,7 @@ export function pushCommand(line: CommandLine): Command {
     .option('--replace', 'delete files of the project that are not in the folder')
     .action(async (dir: string, options: PushOptions) => {
       const root = resolve(dir)
-      const project = options.project ?? projectIdOf(root)
+      const project = options.project ?? namedProject(root)
       await withServer(line, options, async (session) => {
         const answer = await upload(session, root, project, options.replace ?? false)
         if (!options.wait) {
@@ -52,13 +52,9 @@ export function pushCommand(line: CommandLine): Command {
     })
 }
 
-function projectIdOf(root: string): string {
-  const id = basename(root)
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]+/g, '-')
-    .slice(0, 40)
-    .replaceAll(/^-|-$/g, '')
-  if (isProjectId(id)) return id
+function namedProject(root: string): string {
+  const id = projectIdOf(root)
+  if (id !== undefined) return id
   throw new CommandFailure(EXIT.usage, `"${basename(root)}" makes no project id: give one with --project.`)
 }
 

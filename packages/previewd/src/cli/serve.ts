@@ -1,8 +1,8 @@
 import closeWithGrace from 'close-with-grace'
 import { Command } from 'commander'
-import { toStorageError } from '../model/storage-error.ts'
 import type { CommandLine } from './command-line.ts'
 import { CommandFailure, EXIT } from './failure.ts'
+import { errorCode, explainStart } from './start-failure.ts'
 import { printLine } from './terminal.ts'
 
 interface ServeOptions {
@@ -32,7 +32,7 @@ export function serveCommand(line: CommandLine): Command {
       })
       const daemon = await starting.catch((error: unknown) => {
         grace.uninstall()
-        throw new CommandFailure(EXIT.failed, explain(error), errorCode(error))
+        throw new CommandFailure(EXIT.failed, explainStart(error), errorCode(error))
       })
       printLine(line.terminal, `previewd listens on ${daemon.url}`)
     })
@@ -45,20 +45,4 @@ function overrides({ host, port, data, unsafeNoSandbox }: ServeOptions): Record<
     ...(data && { PREVIEWD_DATA: data }),
     ...(unsafeNoSandbox && { PREVIEWD_UNSAFE_NO_SANDBOX: '1' }),
   }
-}
-
-function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error ? String(error.code) : undefined
-}
-
-function explain(error: unknown): string {
-  const code = errorCode(error)
-  const message = error instanceof Error ? error.message : String(error)
-  if (code === 'EADDRINUSE')
-    return `The port is taken: stop what listens there, or choose another with --port. (${message})`
-  if (code === 'EACCES')
-    return `Not permitted: run as root, or choose a folder of yours with --data. (${message})`
-  if (toStorageError(error).code === 'STORAGE_FULL')
-    return `The disk is full: make room where PREVIEWD_DATA is, and start again. (${message})`
-  return message
 }

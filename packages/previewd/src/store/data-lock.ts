@@ -20,7 +20,8 @@ export function lockDataDirectory(dataDir: string): DataLock {
   } catch (error) {
     database.close()
     if ((error as { errcode?: number }).errcode !== SQLITE_BUSY) throw error
-    throw new Error(`The data directory ${dataDir} is used by another previewd${readOwner(owner)}.`)
+    const words = `The data directory ${dataDir} is used by another previewd${readOwner(owner)}.`
+    throw Object.assign(new Error(words), { code: 'DATA_IN_USE' })
   }
   writeFileSync(owner, `${process.pid}\n`)
   return { release: () => database.close() }

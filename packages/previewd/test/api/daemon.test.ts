@@ -153,6 +153,14 @@ describe('the API of a whole server', () => {
     agent.destroy()
   })
 
+  it('is not held open by a connection that was opened ahead and asks nothing', async () => {
+    const { port } = new URL(daemon.url)
+    const ahead = connect(Number(port), '127.0.0.1').on('error', () => undefined)
+    await once(ahead, 'connect')
+    await close()
+    if (!ahead.closed) await once(ahead, 'close')
+  })
+
   it('ends at once, whoever listens or waits', async () => {
     const headers = { authorization }
     await push({ 'index.html': 'page' })

@@ -16,6 +16,7 @@ export function commandLineForTests(url = 'http://127.0.0.1:1', given: Partial<C
     terminal: { out, err },
     resolveClientConfig: () => ({ url, apiKey: undefined }),
     startDaemon: () => Promise.reject(new Error('no server is started here')),
+    cacheDir: () => '/nonexistent',
     inspectMachine: () => Promise.resolve([]),
     setExitCode(code) {
       exitCode = code
