@@ -5,6 +5,16 @@ import type { PlainProject } from './plain-project.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
 import { editText, type Subject } from './subject.ts'
 
+interface Wake {
+  title: string
+  /** The files were changed while the session slept. */
+  isEdited: boolean
+}
+
+const WAKES: readonly Wake[] = [
+  { title: 'wake to rendered', isEdited: false },
+  { title: 'wake to rendered, edited while asleep', isEdited: true },
+]
 const START_TIMEOUT_MS = 60_000
 
 /**
@@ -14,7 +24,8 @@ const START_TIMEOUT_MS = 60_000
 export async function sessionBench(context: Context): Promise<Row[]> {
   const rows: Row[] = []
   for (const { subject, plain } of context.projects) {
-    rows.push(await editRow(context, subject, plain), await wakeRow(context, subject, plain))
+    rows.push(await editRow(context, subject, plain))
+    for (const wake of WAKES) rows.push(await wakeRow(context, subject, plain, wake))
   }
   return rows
 }
@@ -53,9 +64,10 @@ async function editRow(context: Context, subject: Subject, plain: PlainProject):
   })
 }
 
-async function wakeRow(context: Context, subject: Subject, plain: PlainProject): Promise<Row> {
+async function wakeRow(context: Context, subject: Subject, plain: PlainProject, wake: Wake): Promise<Row> {
   const { runs, rest, client, browser } = context
   const project = `warm-${subject.name}`
+  await seeOnce(context, subject)
   const samples = await byTurns(runs, {
     rest,
     plain: async () => {
@@ -67,12 +79,14 @@ async function wakeRow(context: Context, subject: Subject, plain: PlainProject):
         await show(page, server.url, subject.text)
       })
     },
-    previewd: async () => {
+    previewd: async (run) => {
       const page = await browser.newPage()
+      const text = wake.isEdited ? `edited asleep ${run}` : subject.text
+      if (wake.isEdited) await client.push(project, editText(subject, String(text)), { wait: 'applied' })
       try {
         return await timed(async () => {
-          await startSession(client, project)
-          await show(page, client.previewUrl(project), subject.text)
+          await putSession(client, project)
+          await showLive(page, client.previewUrl(project), text)
         })
       } finally {
         await page.close()
@@ -81,13 +95,23 @@ async function wakeRow(context: Context, subject: Subject, plain: PlainProject):
     },
   })
   return toRow({
-    name: `wake to rendered, no warm worker, ${subject.title}`,
+    name: `${wake.title}, ${subject.title}`,
     unit: 'ms',
     beside: 'vite, the same page, dependencies bundled before',
     samples,
     goal: { ratio: 0.25, means: 'at most' },
-    notes: ['the published build is on the screen meanwhile'],
   })
+}
+
+/** A page of the session is what it keeps when it goes to sleep. */
+async function seeOnce({ client, browser }: Context, subject: Subject): Promise<void> {
+  const project = `warm-${subject.name}`
+  await client.push(project, subject.files, { wait: 'applied' })
+  await startSession(client, project)
+  const page = await browser.newPage()
+  await show(page, client.previewUrl(project), subject.text)
+  await page.close()
+  await stopSession(client, project)
 }
 
 /** Milliseconds from the start of the change until the page shows the text. */
@@ -102,11 +126,26 @@ async function show(page: Page, url: string, text: RegExp): Promise<void> {
   await page.getByText(text).first().waitFor()
 }
 
+/** Not what is published, which stands there until the session has a page. */
+async function showLive(page: Page, url: string, text: RegExp | string): Promise<void> {
+  await page.goto(url, { waitUntil: 'commit' })
+  const pattern = text instanceof RegExp ? text : new RegExp(text)
+  await page.waitForFunction(
+    `document.querySelector('script[src*="@vite/client"]') !== null && ${pattern}.test(document.body.innerText)`,
+    undefined,
+    { polling: 'raf' },
+  )
+}
+
+async function putSession(client: Client, project: string): Promise<{ state: string; reason?: string }> {
+  const answer = await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'PUT' })
+  return (await answer.json()) as { state: string; reason?: string }
+}
+
 async function startSession(client: Client, project: string): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS
   while (performance.now() < deadline) {
-    const answer = await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'PUT' })
-    const { state, reason } = (await answer.json()) as { state: string; reason?: string }
+    const { state, reason } = await putSession(client, project)
     if (state === 'live') return
     if (state === 'error' || state === 'off') throw new Error(`the session did not start: ${reason}`)
     await new Promise((resolve) => setTimeout(resolve, 5))

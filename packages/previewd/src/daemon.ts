@@ -22,6 +22,7 @@ import { closeWithConnections, createFrontServer, listenForPaths } from './front
 import { createLogger } from './logger.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
+import { SeenRequests } from './serve/session/page-requests.ts'
 import { createViewers } from './serve/viewers.ts'
 import { createSessions } from './session/sessions.ts'
 import { GIT_WORKERS } from './source/git-kind.ts'
@@ -139,9 +140,12 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
   const onError = (error: unknown, what: string) => logger.error({ err: error }, what)
   const addresses = new Addresses(config)
   const viewers = createViewers()
+  const requests = new SeenRequests()
   const sessions = createSessions({
     ...stages,
     ...config.sessions,
+    dataDir,
+    requests,
     viewers,
     egress: createEgress({ ...config.egress, socketDir: stages.socketDir }),
     plan: (snapshot, settings) => planDev(snapshot, settings, config),
@@ -160,7 +164,7 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
     urls: (project) => addresses.of(project),
     onError,
   })
-  return { addresses, viewers, sessions, pipeline }
+  return { addresses, requests, viewers, sessions, pipeline }
 }
 
 type Joined = Stages & ReturnType<typeof joinStages> & { isDraining: () => boolean }

@@ -40,6 +40,44 @@ export interface Viewers {
   forget(project: string): void
 }
 
+/** One thing that a page asked a dev server for. */
+export interface PageRequest {
+  /** Path and query, without the time of an update. */
+  url: string
+  /** What the browser took for an answer, on which the answer depends: a page, a stylesheet, or whatever it is. */
+  accept: 'page' | 'style' | 'any'
+}
+
+/** What the pages of sessions asked for, and got. */
+export interface PageRequests {
+  of(project: string): readonly PageRequest[]
+}
+
+/** An answer of a dev server, as it was given: project code wrote it. */
+export interface RecordedAnswer {
+  /** Name and value by turns. */
+  headers: readonly string[]
+  body: Buffer
+  /** The body is compressed, which the headers do not say. */
+  isGzipped: boolean
+}
+
+/** The last page of a session that sleeps or wakes, of the revision that the project still has. */
+export interface RecordedPage {
+  readonly revision: number
+  /** See {@link SessionAddress}. */
+  readonly generation: string
+  find(request: PageRequest): Promise<RecordedAnswer | undefined>
+}
+
+/** Where the dev server of a session is. */
+export interface SessionAddress {
+  socket: string
+  revision: number
+  /** Pages of another generation have modules that this dev server does not know, and must be loaded anew. */
+  generation: string
+}
+
 /** How a project is served while it is edited, or in one sentence why it cannot be. */
 export type DevPlan = { root: string; task: DevTask } | { unavailable: string }
 
@@ -49,11 +87,15 @@ export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise
 export interface Sessions {
   /** Starts it, or keeps it alive; answers at once. Errors: QUEUE_FULL where there is no room, SANDBOX_UNAVAILABLE. */
   ensure(project: string): SessionView
-  /** Ends it; resolves when its worker is gone. */
-  stop(project: string, reason: string): Promise<void>
+  /** Ends it; resolves when its worker is gone. What would shorten its next start is kept, unless `keep` is false. */
+  stop(project: string, reason: string, options?: { keep?: boolean }): Promise<void>
   view(project: string): SessionView
   /** Where the gateway sends an editor's requests; undefined unless it is live. Counts as use. */
-  address(project: string): { socket: string; revision: number } | undefined
+  address(project: string): SessionAddress | undefined
+  /** The same, of a session that starts as soon as it is live; undefined where it does not come to that. */
+  untilLive(project: string): Promise<SessionAddress | undefined>
+  /** What its page can be shown from while it wakes, and until something changes; undefined where there is nothing. */
+  recorded(project: string): Promise<RecordedPage | undefined>
   /**
    * Brings the newest files and settings into a session, as soon as it is live; one that is in `error` is started
    * again with them. Undefined where none is live afterwards. Problems of the session are its own: this never rejects.

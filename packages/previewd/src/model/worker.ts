@@ -128,6 +128,8 @@ export type DevTask =
       mode?: string
       /** One that starts Vite itself. */
       framework?: 'astro' | 'nuxt'
+      /** What Vite's own pages show to be let onto its socket; a random one by default. */
+      token?: string
     }
   /** A command with a server of its own, which listens on 127.0.0.1:{port} inside the sandbox. */
   | { kind: 'command-dev'; command: string; cwd: string; env: Record<string, string>; port: number }
@@ -147,8 +149,18 @@ export interface DevServer {
   readonly socket: string
   /** Resolves when it is no more, with the reason. */
   readonly ended: Promise<TaskOutcome>
-  /** Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. */
-  update(revision: number, changed: readonly FileChange[]): Promise<DevUpdate>
+  /** Which bundle of the dependencies it started with, where it had one: the addresses of their modules depend on it. */
+  readonly bundle: string | undefined
+  /**
+   * Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. `reload`: the
+   * pages that are open show modules which it has not transformed since it started, so a hot update would miss them.
+   */
+  update(revision: number, changed: readonly FileChange[], options?: { reload?: boolean }): Promise<DevUpdate>
+  /**
+   * Lets it serve its modules as after a fresh start, at their plain addresses, for whoever keeps them; open pages
+   * could not go on with those. Resolves with its bundle; rejects as `update` does.
+   */
+  freshen(): Promise<string | undefined>
 }
 
 export interface LogLine {

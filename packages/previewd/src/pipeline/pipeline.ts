@@ -352,7 +352,7 @@ export class BuildPipeline implements Pipeline {
     this.#quiet.clear(id)
     await this.#followers.stop(id)
     await this.#syncs.clear(id)
-    await this.#parts.sessions.stop(id, 'The project was deleted.')
+    await this.#parts.sessions.stop(id, 'The project was deleted.', { keep: false })
     await this.#scheduler.clear(id)
     await this.#afterwork.clear(id)
     await this.#parts.projects.delete(id)

@@ -6,6 +6,7 @@ import type { Grants } from '../model/grant.ts'
 import type { Sessions } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { Builds, Projects } from '../model/store.ts'
+import type { SeenRequests } from './session/page-requests.ts'
 import type { OpenViewers } from './viewers.ts'
 
 export interface Logger {
@@ -32,7 +33,9 @@ export interface GatewayOptions {
   grants: Pick<Grants, 'verify'>
   events: Pick<EventBus, 'listen'>
   /** Where editors' requests go while a session is live; everybody else sees what is published. */
-  sessions?: Pick<Sessions, 'address' | 'view'>
+  sessions?: Pick<Sessions, 'address' | 'untilLive' | 'recorded' | 'view'>
+  /** Gets what editors' pages ask their dev servers for. */
+  requests?: SeenRequests
   /** Gets what editors' pages report; their pages carry no client script without it. */
   viewers?: OpenViewers
   /** Asked for projects that exist. Its `urls` are where navigations to a path are sent. */

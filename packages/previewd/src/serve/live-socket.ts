@@ -128,7 +128,8 @@ export class LiveSockets {
   #tell(project: string, page: Page): void {
     const { state, revision } = this.#options.sessions?.view(project) ?? { state: 'off' }
     const published = this.#options.projects.get(project)?.published?.revision
-    const update = JSON.stringify({ type: 'session', state, revision, published })
+    const generation = this.#options.sessions?.address(project)?.generation
+    const update = JSON.stringify({ type: 'session', state, revision, generation, published })
     if (update === page.sent) return
     page.sent = update
     if (page.socket.bufferedAmount > MAX_BUFFERED_BYTES) page.socket.terminate()

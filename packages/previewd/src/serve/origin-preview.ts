@@ -9,8 +9,8 @@ import type { GatewayOptions } from './gateway-options.ts'
 import { sendInstrumentedPage } from './instrumented-page.ts'
 import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
-import { sessionFor } from './session/editor-session.ts'
-import { answerFromSession } from './session/proxy.ts'
+import { answerAsSession } from './session/answer.ts'
+import { sessionUrl } from './session/editor-session.ts'
 import { serveSite } from './site.ts'
 import type { SiteProfiles } from './site-profiles.ts'
 import { toBuildViewerStatus } from './status-page/viewer-status.ts'
@@ -41,11 +41,9 @@ export async function answerAtOrigin(
   if (project === undefined) return sendMessage(req, res, NO_PROJECT)
   const backend = parts.backends?.find(req, project)
   if (parts.backends && backend) return parts.backends.answer(req, res, project, backend)
-  const session = target.buildId === undefined ? sessionFor(req, project, parts.options) : undefined
-  if (session !== undefined) {
-    const { instrument } = project.settings
-    return answerFromSession(req, res, { ...session, agent: parts.sessionAgent, instrument }, parts.options)
-  }
+  const url = target.buildId === undefined ? sessionUrl(req, project, parts.options) : undefined
+  const asked = url === undefined ? undefined : { project, url, agent: parts.sessionAgent }
+  if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return
   const { rawPath, query } = splitTarget(req.url ?? '')
   const path = refuseUnfit(req, res, rawPath)
   if (path === undefined) return

@@ -6,7 +6,7 @@ import type { GatewayOptions } from './gateway-options.ts'
 import { LIVE_PATH, type LiveSockets } from './live-socket.ts'
 import { isOwnOrigin } from './own-origin.ts'
 import { splitTarget } from './request-path.ts'
-import { isEditorOf, sessionFor } from './session/editor-session.ts'
+import { isEditorOf, sessionUrl } from './session/editor-session.ts'
 import { toUpstreamHeaders } from './upstream/headers.ts'
 import { refuseUpgrade, type UpgradeRefusal } from './upstream/refuse-upgrade.ts'
 import { isWebSocket, type Tunnels } from './upstream/tunnels.ts'
@@ -52,9 +52,15 @@ function open(
   if (!isOwnOrigin(req) || !isEditorOf(req, project, query, options)) return 403
   if (!isWebSocket(req)) return 400
   if (rawPath === LIVE_PATH) return live === undefined ? 404 : live.open(req, socket, head, project.id)
-  const session = sessionFor(req, project, options)
-  if (session === undefined) return 404
+  const path = sessionUrl(req, project, options)
+  const { sessions } = options
+  if (path === undefined || sessions === undefined) return 404
+  const { state } = sessions.view(project.id)
+  if (state !== 'live' && state !== 'starting') return 404
   const headers = toUpstreamHeaders(req, options.isOwnKey)
-  const asking = { socketPath: session.socket, path: session.url, headers }
+  // The page of a session that wakes is there before its dev server is.
+  const asking = sessions
+    .untilLive(project.id)
+    .then((address) => address && { socketPath: address.socket, path, headers })
   return tunnels.open(socket, head, { project: project.id, asking })
 }

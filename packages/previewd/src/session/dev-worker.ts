@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Egress, EgressPolicy } from '../model/egress.ts'
 import type { Environment } from '../model/environment.ts'
 import type { Manifest, Snapshot } from '../model/files.ts'
+import type { PageRequest } from '../model/session.ts'
 import { sourceEntries } from '../model/source-entries.ts'
 import {
   type DevServer,
@@ -16,6 +17,8 @@ import {
   type WorkerLimits,
   type Workers,
 } from '../model/worker.ts'
+import type { KeptBundle } from './kept/bundle.ts'
+import type { KeptFiles } from './kept/kept-files.ts'
 import { manifestDiff } from './manifest-diff.ts'
 
 export interface DevWorkerParts {
@@ -37,6 +40,10 @@ export interface Serving {
 
 export interface DevWorkerSpec extends Serving {
   environment: Environment | null
+  /** Put beside the packages, for the dev server to start from. */
+  bundle?: (() => Promise<KeptBundle | undefined>) | undefined
+  /** The page that was recorded before; its modules go on to be used where the names of the dependencies are the same. */
+  recorded?: { generation: string; token: string; bundle?: string } | undefined
 }
 
 const MIB = 1024 * 1024
@@ -57,14 +64,25 @@ const PROXY_ENV = {
 /** The dev server did not come to listen, or is gone; the message is a reason for the project's authors. */
 export class DevServerFailed extends Error {}
 
+interface RunningServer {
+  server: DevServer
+  worker: Worker
+  ended: Promise<string>
+  generation: string
+  token: string
+}
+
 /** One worker with the dev server of one project in it. */
 export class DevWorker {
   readonly serving: Serving
-  readonly environmentKey: string | undefined
+  readonly environment: Environment | null
+  /** See {@link SessionAddress}. */
+  readonly generation: string
   readonly server: DevServer
   /** Resolves with the reason when the dev server is no more. */
   readonly ended: Promise<string>
   readonly #worker: Worker
+  readonly #token: string
   readonly #resources: AsyncDisposableStack
   #revision: number
   #files: Manifest
@@ -72,11 +90,13 @@ export class DevWorker {
   constructor(
     { task, egress, environment }: DevWorkerSpec,
     snapshot: Snapshot,
-    { server, worker, ended }: { server: DevServer; worker: Worker; ended: Promise<string> },
+    { server, worker, ended, generation, token }: RunningServer,
     resources: AsyncDisposableStack,
   ) {
     this.serving = { task, egress }
-    this.environmentKey = environment?.key
+    this.environment = environment
+    this.generation = generation
+    this.#token = token
     this.server = server
     this.ended = ended
     this.#worker = worker
@@ -116,7 +136,7 @@ export class DevWorker {
   }
 
   /** Brings the files of a newer revision in and tells the dev server. Rejects with a WorkerError where it is gone. */
-  async update(snapshot: Snapshot): Promise<DevUpdate> {
+  async update(snapshot: Snapshot, options: { reload: boolean }): Promise<DevUpdate> {
     const changed = this.changesTo(snapshot)
     const gone = changed.flatMap(({ path, kind }) => (kind === 'deleted' ? [path] : []))
     const come = changed.flatMap(({ path }) => snapshot.files.get(path) ?? [])
@@ -125,7 +145,7 @@ export class DevWorker {
     try {
       if (gone.length > 0) await this.#worker.remove(gone)
       if (come.length > 0) await this.#worker.put(sourceEntries(snapshot, come))
-      const update = await this.server.update(snapshot.revision, changed)
+      const update = await this.server.update(snapshot.revision, changed, options)
       this.#files = snapshot.files
       this.#revision = snapshot.revision
       return update
@@ -137,6 +157,31 @@ export class DevWorker {
   /** Whether a worker waited for it. */
   get pool(): 'hit' | 'miss' {
     return this.#worker.waited ? 'hit' : 'miss'
+  }
+
+  /** Keeps what would shorten the next start; `settingsKey` and `requests` are of the page that goes with it. */
+  async leave(
+    kept: KeptFiles,
+    project: string,
+    page: { settingsKey: string; requests: readonly PageRequest[] },
+  ): Promise<void> {
+    const { settingsKey, requests } = page
+    const { task } = this.serving
+    // Other servers have caches of their own, in places of their own.
+    if (task.kind !== 'vite-dev' || task.framework) return
+    await kept.keep(project, {
+      worker: this.#worker,
+      server: this.server,
+      environment: this.environment,
+      folder: task.root,
+      requests: this.#isOfOnePage(task.root) ? requests : requests.filter(({ accept }) => accept !== 'page'),
+      page: { revision: this.#revision, settingsKey, generation: this.generation, token: this.#token },
+    })
+  }
+
+  /** Elsewhere the server writes its pages, and may write others the next time. */
+  #isOfOnePage(root: string): boolean {
+    return this.#files.has(posix.join(posix.relative('/app', root), 'index.html'))
   }
 
   memoryBytes(): Promise<number> {
@@ -174,15 +219,22 @@ async function launch(
   )
   await worker.put(sourceEntries(snapshot))
   if (environment && environment.entries.length > 0 && !worker.waited) await worker.put(environment.entries)
+  await using bundle = await spec.bundle?.()
+  if (bundle) await worker.put(bundle.entries())
   let lastLine = ''
-  const served = { ...task, env: { ...task.env, ...PROXY_ENV } }
+  const env = { ...task.env, ...PROXY_ENV }
+  const { recorded } = spec
+  const fresh = randomBytes(12).toString('base64url')
+  const token = recorded?.token ?? fresh
+  const served = task.kind === 'vite-dev' ? { ...task, env, token } : { ...task, env }
   const server = await worker.serve(served, snapshot.revision, (line) => {
     if (line.stream === 'stderr' && line.text.trim() !== '') lastLine = line.text
     parts.onLog(snapshot.project, line)
   })
   if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
   const ended = server.ended.then((outcome) => explain(outcome, lastLine))
-  return new DevWorker(spec, snapshot, { server, worker, ended }, resources.move())
+  const generation = recorded && recorded.bundle === server.bundle ? recorded.generation : fresh
+  return new DevWorker(spec, snapshot, { server, worker, ended, generation, token }, resources.move())
 }
 
 function folderOf(task: DevTask): string {

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
 import type { Environments } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
-import type { PlanDev, SessionState, SessionView } from '../model/session.ts'
+import type { PlanDev, RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
 import { Attempts } from './attempts.ts'
@@ -14,15 +14,14 @@ import {
   type DevWorkerSpec,
   type Serving,
 } from './dev-worker.ts'
+import { LastPage, type LastPageParts } from './kept/last-page.ts'
 
-export interface SessionParts extends DevWorkerParts {
+export interface SessionParts extends DevWorkerParts, LastPageParts {
   projects: Projects
   files: Files
   environments: Environments
   plan: PlanDev
   now: () => number
-  /** Failures of the server that no caller is there for. */
-  onError: (error: unknown, what: string) => void
 }
 
 export interface SessionEvents {
@@ -48,6 +47,7 @@ export class Session {
   readonly #events: SessionEvents
   readonly #attempts: Attempts
   readonly #life = new AbortController()
+  readonly #lastPage: LastPage
   #state: SessionState = 'starting'
   #turn: Promise<unknown> = Promise.resolve()
   /** Resolved whenever it is neither waiting nor starting. */
@@ -71,6 +71,7 @@ export class Session {
     this.#parts = parts
     this.#events = events
     this.#attempts = new Attempts(parts.now)
+    this.#lastPage = new LastPage(parts, project)
     this.#usedAt = parts.now()
     this.#since = parts.now()
   }
@@ -80,7 +81,7 @@ export class Session {
   }
 
   get isStopped(): boolean {
-    return this.#life.signal.aborted
+    return this.#state === 'off'
   }
 
   get usedAt(): number {
@@ -95,8 +96,25 @@ export class Session {
     return this.#attempts.mayRetry
   }
 
-  get address(): { socket: string; revision: number } | undefined {
-    return this.#worker && { socket: this.#worker.server.socket, revision: this.#worker.revision }
+  get address(): SessionAddress | undefined {
+    const worker = this.#state === 'live' ? this.#worker : undefined
+    return (
+      worker && {
+        socket: worker.server.socket,
+        revision: worker.revision,
+        generation: worker.generation,
+      }
+    )
+  }
+
+  /** Resolves when it is neither waiting nor starting. */
+  get settled(): Promise<void> {
+    return this.#settled.promise
+  }
+
+  /** See {@link Sessions.recorded}. */
+  recorded(): Promise<RecordedPage | undefined> {
+    return this.#state === 'starting' || this.#state === 'live' ? this.#lastPage.current() : NOTHING
   }
 
   view(): Omit<SessionView, 'viewers'> {
@@ -122,6 +140,7 @@ export class Session {
   /** Says that it waits for a place; with new files or settings, earlier failures do not count. */
   wait({ afresh }: { afresh: boolean }): void {
     if (afresh) this.#attempts.forgive()
+    this.#lastPage.open()
     this.#become('starting')
   }
 
@@ -141,10 +160,13 @@ export class Session {
     this.#become('error', reason)
   }
 
-  async stop(reason: string): Promise<void> {
-    this.#life.abort()
+  async stop(reason: string, { keep }: { keep: boolean }): Promise<void> {
+    const worker = this.#state === 'live' ? this.#worker : undefined
     this.#become('off', reason)
+    if (keep && worker) await this.#lastPage.keep(worker)
+    this.#life.abort()
     await this.#turn
+    await this.#lastPage.close()
     await this.#endWorker()
   }
 
@@ -182,6 +204,7 @@ export class Session {
       this.#startMs = Math.round(performance.now() - startedMs)
       this.#pool = worker.pool
       this.#startedAt = new Date(this.#parts.now()).toISOString()
+      await this.#lastPage.follow(worker)
       this.#take(worker)
       this.#lastUpdate = undefined
       this.#lacksPackages = false
@@ -199,7 +222,8 @@ export class Session {
     await using snapshot = await this.#parts.files.snapshot(this.project)
     const plan = await this.#plan(snapshot)
     const spec = await this.#prepare(snapshot, plan)
-    return await DevWorker.start(this.#parts, spec, snapshot, this.#life.signal)
+    const recorded = (await this.#lastPage.current())?.index
+    return await DevWorker.start(this.#parts, { ...spec, recorded }, snapshot, this.#life.signal)
   }
 
   async #plan(snapshot: Snapshot): Promise<RootedServing> {
@@ -214,7 +238,10 @@ export class Session {
     const { signal } = this.#life
     const prepared = await this.#parts.environments.prepare(snapshot, { root, signal })
     if (!prepared.ok) throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
-    return { task, egress, environment: prepared.environment }
+    const { environment } = prepared
+    const isVite = task.kind === 'vite-dev' && environment !== null
+    const bundle = isVite ? () => this.#parts.kept.bundle(this.project, environment, root) : undefined
+    return { task, egress, environment, bundle }
   }
 
   #take(worker: DevWorker): void {
@@ -268,7 +295,8 @@ export class Session {
     if (replaced) return replaced
     // Also without a change: files can be as they were two revisions ago.
     if (snapshot.revision <= worker.revision) return undefined
-    const update = await worker.update(snapshot)
+    const update = await worker.update(snapshot, { reload: this.#lastPage.isAhead })
+    await this.#lastPage.close()
     this.#events.changed()
     return update
   }
@@ -285,7 +313,7 @@ export class Session {
     try {
       const spec = await this.#prepare(snapshot, plan)
       this.#lacksPackages = false
-      return isSame && spec.environment?.key === worker.environmentKey ? undefined : spec
+      return isSame && spec.environment?.key === worker.environment?.key ? undefined : spec
     } catch (error) {
       // The build of this revision tells what is wrong; until it is mended, the page goes on with what it has.
       if (!(error instanceof DevServerFailed)) throw error
@@ -306,11 +334,13 @@ export class Session {
       return undefined
     }
     await old.stop()
+    await this.#lastPage.close()
     this.#events.changed()
     return { revision: snapshot.revision, kind: 'restart', errors: [] }
   }
 
   #giveUp(error: unknown): void {
+    void this.#lastPage.close()
     const known = error instanceof PreviewdError || error instanceof DevServerFailed
     if (error instanceof Unavailable) {
       this.#become('off', error.message)
@@ -328,6 +358,8 @@ export class Session {
     await worker?.stop()
   }
 }
+
+const NOTHING = Promise.resolve(undefined)
 
 type RootedServing = Serving & { root: string }
 

@@ -1,11 +1,22 @@
 import { LRUCache } from 'lru-cache'
 import { PreviewdError } from '../errors.ts'
 import type { EventBus } from '../model/event.ts'
-import type { Sessions, SessionView, Viewers } from '../model/session.ts'
+import type {
+  PageRequests,
+  RecordedPage,
+  SessionAddress,
+  Sessions,
+  SessionView,
+  Viewers,
+} from '../model/session.ts'
 import type { DevUpdate } from '../model/worker.ts'
+import { KeptFiles } from './kept/kept-files.ts'
 import { Session, type SessionParts } from './session.ts'
 
-export interface SessionsOptions extends Omit<SessionParts, 'now'> {
+export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 'requests'> {
+  dataDir: string
+  /** What pages ask for; without, no page is kept. */
+  requests?: PageRequests | undefined
   /** Sessions with a worker, at the same time. */
   max: number
   /** A session that nobody uses for so long ends. */
@@ -24,6 +35,7 @@ const MAX_WAIT_MS = 120_000
 const KEPT_MS = 10_000
 const MAX_REMEMBERED = 1000
 const ASLEEP = 'Asleep:'
+const NO_REQUESTS: PageRequests = { of: () => [] }
 
 export function createSessions(options: SessionsOptions): LiveSessions {
   return new LiveSessions(options)
@@ -44,7 +56,8 @@ export class LiveSessions implements Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options
-    this.#parts = { ...options, now: options.now ?? Date.now }
+    const { dataDir, requests = NO_REQUESTS, now = Date.now } = options
+    this.#parts = { ...options, requests, now, kept: new KeptFiles(dataDir) }
     this.#timer = setInterval(() => void this.sweep(), SWEEP_MS).unref()
   }
 
@@ -60,9 +73,9 @@ export class LiveSessions implements Sessions {
     return this.view(project)
   }
 
-  async stop(project: string, reason: string): Promise<void> {
+  async stop(project: string, reason: string, { keep = true } = {}): Promise<void> {
     const session = this.#sessions.get(project)
-    if (session) await this.#end(session, reason)
+    if (session) await this.#end(session, reason, keep)
   }
 
   view(project: string): SessionView {
@@ -71,10 +84,21 @@ export class LiveSessions implements Sessions {
     return { state: 'off', restarts: 0, ...last, viewers }
   }
 
-  address(project: string): { socket: string; revision: number } | undefined {
+  address(project: string): SessionAddress | undefined {
     const session = this.#sessions.get(project)
     session?.use()
-    return session?.state === 'live' ? session.address : undefined
+    return session?.address
+  }
+
+  async untilLive(project: string): Promise<SessionAddress | undefined> {
+    await this.#sessions.get(project)?.settled
+    return this.address(project)
+  }
+
+  async recorded(project: string): Promise<RecordedPage | undefined> {
+    const session = this.#sessions.get(project)
+    session?.use()
+    return await session?.recorded()
   }
 
   async apply(project: string, { installed = false } = {}): Promise<DevUpdate | undefined> {
@@ -165,10 +189,10 @@ export class LiveSessions implements Sessions {
   }
 
   /** Resolves when its worker is gone. */
-  async #end(session: Session, reason: string): Promise<void> {
+  async #end(session: Session, reason: string, keep = true): Promise<void> {
     this.#waiting.delete(session)
     try {
-      await session.stop(reason)
+      await session.stop(reason, { keep })
     } catch (error) {
       this.#options.onError(error, `The session of project ${session.project} could not be ended.`)
     }

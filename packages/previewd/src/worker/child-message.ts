@@ -6,6 +6,8 @@ const text = z.string().max(64 * 1024)
 const short = z.string().max(4 * 1024)
 const path = z.string().max(MAX_PATH_BYTES)
 const position = z.number().int().min(0).max(0x7fffffff)
+/** A hash. */
+const bundle = z.string().max(64)
 const MAX_ERRORS = 100
 const MAX_LINES = 4096
 
@@ -35,7 +37,8 @@ const messages = z.discriminatedUnion('type', [
     lines: z.array(z.string().max(MAX_LINE_BYTES)).min(1).max(MAX_LINES),
   }),
   z.object({ type: z.literal('log-cut'), id }),
-  z.object({ type: z.literal('serving'), id }),
+  z.object({ type: z.literal('serving'), id, bundle: bundle.exactOptional() }),
+  z.object({ type: z.literal('freshened'), id, bundle: bundle.exactOptional() }),
   z.object({
     type: z.literal('changed'),
     id,

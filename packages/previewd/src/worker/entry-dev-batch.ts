@@ -28,6 +28,8 @@ export interface SessionServers {
   readonly main: ViteDevServer
   /** Those that only render. */
   readonly others: readonly ViteDevServer[]
+  /** Which bundle of the dependencies it started from. */
+  readonly bundle?: string
   /** Waits for what is made of changed files outside of Vite; true where pages have to be reloaded for it. */
   settle?(files: readonly string[]): Promise<boolean>
 }
@@ -52,7 +54,7 @@ export class HotBatches {
     return this.#servers.main
   }
 
-  async apply(revision: number, events: readonly FileEvent[]): Promise<BatchResult> {
+  async apply(revision: number, events: readonly FileEvent[], reload: boolean): Promise<BatchResult> {
     const config = this.#server.config
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
@@ -63,7 +65,7 @@ export class HotBatches {
       this.#forget()
       return { kind: 'restart', errors: [] }
     }
-    if (await settling) this.#holdsReload = true
+    if ((await settling) || reload) this.#holdsReload = true
     const result = await this.#finish(all, payloads)
     this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
     return result

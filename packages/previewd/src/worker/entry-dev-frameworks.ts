@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { SessionServers } from './entry-dev-batch.ts'
+import { bundleOf } from './entry-dev-fresh.ts'
 import { HOT_MODULE, sessionPlugin, type Vite, type ViteDevServer } from './entry-dev-vite.ts'
 import { packageEntry, packageFolder, viteEntry, viteFolder } from './entry-vite-folder.ts'
 
@@ -10,6 +11,7 @@ export interface ServerPlace {
   cwd: string
   port: number
   mode?: string
+  token?: string
 }
 
 /** Starts the dev server of a project, by whatever has one; resolves when it listens. */
@@ -21,7 +23,7 @@ export async function startServers(
   return framework === 'nuxt' ? await startNuxt(place) : await startVite(place)
 }
 
-async function startVite({ cwd, port, mode }: ServerPlace): Promise<SessionServers> {
+async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
   const vite = (await import(viteEntry(folder))) as Vite
@@ -30,10 +32,12 @@ async function startVite({ cwd, port, mode }: ServerPlace): Promise<SessionServe
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin()],
+    plugins: [sessionPlugin(token)],
   })
+  // What it stands for now; one that does not fit any more is removed at the start.
+  const bundle = bundleOf(main)
   await main.listen()
-  return { main, others: [] }
+  return { main, others: [], ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }) }
 }
 
 /** The Vite servers that a framework makes, as they come: it makes others when it restarts. */
@@ -71,7 +75,11 @@ async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServ
     root: cwd,
     ...(mode !== undefined && { mode }),
     server: { host: '127.0.0.1', port, open: false },
-    vite: { clearScreen: false, server: { strictPort: true }, plugins: [sessionPlugin(servers.add)] },
+    vite: {
+      clearScreen: false,
+      server: { strictPort: true },
+      plugins: [sessionPlugin(undefined, servers.add)],
+    },
   })
   return servers
 }
@@ -102,7 +110,7 @@ async function startNuxt({ cwd, port }: ServerPlace): Promise<SessionServers> {
   const waiting = new Set<() => void>()
   await runCommand('dev', args, {
     overrides: {
-      vite: { plugins: [sessionPlugin(servers.add)] },
+      vite: { plugins: [sessionPlugin(undefined, servers.add)] },
       devServerHandlers: [
         { route: HOT_MODULE, handler: Object.assign(sendHotModule, { __is_handler__: true }) },
       ],

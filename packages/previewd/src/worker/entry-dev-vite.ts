@@ -11,6 +11,7 @@ export interface ViteDevServer {
   /** Since 6; before, one graph holds the modules of pages and of the server. */
   environments?: Record<string, DevEnvironment>
   listen(): Promise<unknown>
+  restart(): Promise<void>
   close(): Promise<void>
   httpServer: Server | null
 }
@@ -22,12 +23,22 @@ export interface DevEnvironment {
 }
 
 interface ModuleGraph {
-  getModulesByFile(file: string): Set<{ url: string }> | undefined
-  invalidateModule(module: { url: string }): void
+  idToModuleMap: Map<string, ServedModule>
+  getModulesByFile(file: string): Set<ServedModule> | undefined
+  invalidateModule(module: ServedModule): void
+}
+
+export interface ServedModule {
+  url: string
+  /** When an update was sent for it last; importers name it with this time from then on. 0: never. */
+  lastHMRTimestamp: number
+  transformResult: { code: string } | null
 }
 
 export interface ResolvedDevConfig {
   root: string
+  cacheDir?: string
+  webSocketToken?: string
   /** '' where there is none. */
   publicDir: string
   build?: { ssr?: unknown }
@@ -69,11 +80,13 @@ if (hot && client) {
  * own address is that of the hot updates too, and Host is checked by who stands in front. `onServer` gets each server
  * that is made with it.
  */
-export function sessionPlugin(onServer?: (server: ViteDevServer) => void): object {
+export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer) => void): object {
   return {
     name: 'previewd:session',
     enforce: 'post',
-    configResolved: ({ server }: ResolvedDevConfig) => {
+    configResolved: (config: ResolvedDevConfig) => {
+      const { server } = config
+      if (token !== undefined) config.webSocketToken = token
       server.watch = null
       server.allowedHosts = true
       server.fs?.allow?.push(PACKAGES)

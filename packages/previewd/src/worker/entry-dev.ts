@@ -3,8 +3,9 @@ import { Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
 import type { ToolError } from '../model/worker.ts'
-import { type BatchResult, type FileEvent, HotBatches } from './entry-dev-batch.ts'
+import { type BatchResult, type FileEvent, HotBatches, type SessionServers } from './entry-dev-batch.ts'
 import { startServers } from './entry-dev-frameworks.ts'
+import { freshen } from './entry-dev-fresh.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
 import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
@@ -20,12 +21,15 @@ export type DevRequest =
       env: Record<string, string>
       revision: number
       framework?: 'astro' | 'nuxt'
+      token?: string
     }
   /** Paths are relative to /app. */
-  | { type: 'update'; id: number; revision: number; changed: FileChange[] }
+  | { type: 'update'; id: number; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'freshen'; id: number }
 
 export type DevAnswer =
-  | { type: 'listening' }
+  | { type: 'listening'; bundle?: string }
+  | { type: 'freshened'; id: number; bundle?: string }
   | { type: 'failed'; errors: ToolError[] }
   | ({ type: 'updated'; id: number } & BatchResult)
 
@@ -40,6 +44,7 @@ const SETTLE_MS = 20
 /** A Node of its own that runs the project's Vite as a dev server, and is told over descriptor 3 what changed. */
 class DevHost {
   readonly #wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
+  #servers: SessionServers | undefined
   #batches: HotBatches | undefined
   #revision = 0
   #isObserving = false
@@ -70,20 +75,21 @@ class DevHost {
   async #serve(request: DevRequest | RehearsalRequest): Promise<void> {
     if (request.type === 'rehearse') this.#answer(await this.#rehearse(request.cwd))
     else if (request.type === 'start') await this.#start(request)
-    else await this.#update(request)
+    else if (request.type === 'update') await this.#update(request)
+    else await this.#freshen(request.id)
   }
 
-  async #start({ cwd, port, mode, env, revision, framework }: DevRequest & { type: 'start' }): Promise<void> {
-    process.chdir(cwd)
+  async #start({ env, revision, framework, ...place }: DevRequest & { type: 'start' }): Promise<void> {
+    process.chdir(place.cwd)
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
     if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
     this.#observeWrites()
-    this.#batches = new HotBatches(
-      await startServers(framework, { cwd, port, ...(mode !== undefined && { mode }) }),
-    )
+    const servers = await startServers(framework, place)
+    this.#servers = servers
+    this.#batches = new HotBatches(servers)
     this.#revision = revision
-    this.#answer({ type: 'listening' })
+    this.#answer({ type: 'listening', ...(servers.bundle !== undefined && { bundle: servers.bundle }) })
   }
 
   async #rehearse(cwd: string): Promise<RehearsalAnswer> {
@@ -101,16 +107,21 @@ class DevHost {
     )
   }
 
-  async #update({ id, revision, changed }: DevRequest & { type: 'update' }): Promise<void> {
+  async #freshen(id: number): Promise<void> {
+    const bundle = this.#servers && (await freshen(this.#servers.main))
+    this.#answer({ type: 'freshened', id, ...(bundle === undefined ? {} : { bundle }) })
+  }
+
+  async #update({ id, revision, changed, reload }: DevRequest & { type: 'update' }): Promise<void> {
     const events = changed.map(({ path, kind }) => ({ file: join(APP, path), kind: KINDS[kind] }))
     this.#revision = revision
-    const result = await this.#apply(events)
+    const result = await this.#apply(events, reload)
     this.#answer({ type: 'updated', id, ...result })
   }
 
-  async #apply(events: readonly FileEvent[]): Promise<BatchResult> {
+  async #apply(events: readonly FileEvent[], reload = false): Promise<BatchResult> {
     if (!this.#batches) return { kind: 'none', errors: [] }
-    return await this.#batches.apply(this.#revision, events)
+    return await this.#batches.apply(this.#revision, events, reload)
   }
 
   /** What plugins write follows as a batch of its own, under the revision that caused it. */

@@ -1,10 +1,9 @@
 import { connect, createServer, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { FileChange } from '../model/files.ts'
 import type { EntryChannel } from './entry-channel.ts'
 import type { DevAnswer, DevRequest } from './entry-dev.ts'
 import { type Programs, sendOnWire } from './entry-programs.ts'
-import { FrameReader, LISTENING_FD, type ServeRequest } from './protocol.ts'
+import { FrameReader, type HostMessage, LISTENING_FD, type ServeRequest } from './protocol.ts'
 
 const ASK_AGAIN_MS = 25
 
@@ -48,10 +47,15 @@ export class DevServerRunner {
     })
   }
 
-  change(id: number, revision: number, changed: FileChange[]): void {
-    if (this.#wire) sendOnWire(this.#wire, { type: 'update', id, revision, changed } satisfies DevRequest)
+  change({ type: _, ...change }: HostMessage & { type: 'change' }): void {
+    if (this.#wire) sendOnWire(this.#wire, { type: 'update', ...change } satisfies DevRequest)
     // A server with a watcher of its own sees the files by itself.
-    else this.#channel.send({ type: 'changed', id, kind: 'hmr', errors: [] })
+    else this.#channel.send({ type: 'changed', id: change.id, kind: 'hmr', errors: [] })
+  }
+
+  freshen(id: number): void {
+    if (this.#wire) sendOnWire(this.#wire, { type: 'freshen', id } satisfies DevRequest)
+    else this.#channel.send({ type: 'freshened', id })
   }
 
   #readAnswers(
@@ -66,12 +70,12 @@ export class DevServerRunner {
       try {
         for (const frame of reader.read(bytes)) {
           const answer = JSON.parse(frame.body.toString('utf8')) as DevAnswer
-          if (answer.type === 'listening') this.#join(id, port)
+          if (answer.type === 'listening') this.#join(id, port, answer.bundle)
           else if (answer.type === 'failed') onFailed(answer)
           else if (answer.type === 'updated') {
             const { id, kind, errors } = answer
             this.#channel.send({ type: 'changed', id, kind, errors })
-          }
+          } else if (answer.type === 'freshened') this.#channel.send(answer)
         }
       } catch (error) {
         // The project's code wrote here: nothing of this server can be believed any more.
@@ -88,9 +92,10 @@ export class DevServerRunner {
     }
   }
 
-  #join(id: number, port: number): void {
+  #join(id: number, port: number, bundle?: string): void {
     const server = createServer({ allowHalfOpen: true }, (outside) => joinTo(outside, port))
-    server.listen({ fd: LISTENING_FD }, () => this.#channel.send({ type: 'serving', id }))
+    const serving = { type: 'serving' as const, id, ...(bundle === undefined ? {} : { bundle }) }
+    server.listen({ fd: LISTENING_FD }, () => this.#channel.send(serving))
   }
 }
 

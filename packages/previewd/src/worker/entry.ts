@@ -27,7 +27,8 @@ function receive(message: HostMessage): void {
   else if (message.type === 'rehearse') void rehearse(message.id, message.cwd)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
-  else if (message.type === 'change') devServer?.change(message.id, message.revision, message.changed)
+  else if (message.type === 'change') devServer?.change(message)
+  else if (message.type === 'freshen') devServer?.freshen(message.id)
   else if (message.type === 'collect') void collector.run(message.id, message.directory)
   else collector.cancel(message.id)
 }

@@ -30,7 +30,7 @@ export type TaskRequest =
 
 /** What runs in a session; it listens on the port on the sandbox's own loopback. */
 export type ServeRequest = { port: number; cwd: string; env: Record<string, string> } & (
-  | { kind: 'vite-dev'; mode?: string; revision: number; framework?: 'astro' | 'nuxt' }
+  | { kind: 'vite-dev'; mode?: string; revision: number; framework?: 'astro' | 'nuxt'; token?: string }
   | { kind: 'command-dev'; command: string }
 )
 
@@ -46,7 +46,8 @@ export type HostMessage =
   | { type: 'run'; id: number; task: TaskRequest }
   /** A task that goes on: connections to the listening socket are joined to its port once it answers. */
   | { type: 'serve'; id: number; task: ServeRequest }
-  | { type: 'change'; id: number; revision: number; changed: FileChange[] }
+  | { type: 'change'; id: number; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'freshen'; id: number }
   | { type: 'collect'; id: number; directory: string }
   | { type: 'collect-cancel'; id: number }
 
@@ -67,8 +68,9 @@ export type ChildMessage =
   | { type: 'log'; id: number; stream: 'stdout' | 'stderr'; lines: string[] }
   | { type: 'log-cut'; id: number }
   /** The dev server of this task answers. */
-  | { type: 'serving'; id: number }
+  | { type: 'serving'; id: number; bundle?: string }
   | { type: 'changed'; id: number; kind: 'none' | 'hmr' | 'reload' | 'restart'; errors: ToolError[] }
+  | { type: 'freshened'; id: number; bundle?: string }
   | {
       type: 'task-end'
       id: number

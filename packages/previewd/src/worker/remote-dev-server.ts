@@ -4,7 +4,15 @@ import type { Channel } from './channel.ts'
 import type { CheckedMessage } from './child-message.ts'
 import { ProtocolError } from './protocol.ts'
 
-type DevMessage = Extract<CheckedMessage, { type: 'serving' | 'changed' }>
+type DevMessage = Extract<CheckedMessage, { type: 'serving' | 'changed' | 'freshened' }>
+type Answer = Exclude<DevMessage, { type: 'serving' }>
+type Question =
+  | { type: 'change'; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'freshen' }
+type AnswerTo<Q extends Question> = Extract<
+  Answer,
+  { type: Q extends { type: 'change' } ? 'changed' : 'freshened' }
+>
 
 export interface RemoteDevServerParts {
   /** Of its task. */
@@ -24,8 +32,15 @@ export class RemoteDevServer implements DevServer {
   readonly serving: Promise<DevServer>
   readonly #parts: RemoteDevServerParts
   readonly #startServing: (server: DevServer) => void
-  #update:
-    | { id: number; resolve: (update: Omit<DevUpdate, 'revision'>) => void; reject: (cause: Error) => void }
+  #bundle: string | undefined
+  /** What was asked and not answered yet; one at a time. */
+  #asked:
+    | {
+        id: number
+        answer: Answer['type']
+        resolve: (answer: Answer) => void
+        reject: (cause: Error) => void
+      }
     | undefined
   #nextId = 1
   #turn: Promise<unknown> = Promise.resolve()
@@ -41,43 +56,67 @@ export class RemoteDevServer implements DevServer {
     void parts.ended.then(() => this.end(new WorkerError('ended', 'The dev server has ended.')))
   }
 
-  async update(revision: number, changed: readonly FileChange[]): Promise<DevUpdate> {
-    const turn = this.#turn.then(async () => {
+  get bundle(): string | undefined {
+    return this.#bundle
+  }
+
+  async update(
+    revision: number,
+    changed: readonly FileChange[],
+    { reload = false }: { reload?: boolean } = {},
+  ): Promise<DevUpdate> {
+    return await this.#inTurn(async () => {
       let last: Omit<DevUpdate, 'revision'> = { kind: 'none', errors: [] }
       for (let start = 0; start === 0 || start < changed.length; start += MAX_PATHS) {
-        last = await this.#tell(revision, changed.slice(start, start + MAX_PATHS))
+        const part = changed.slice(start, start + MAX_PATHS)
+        const { kind, errors } = await this.#ask({ type: 'change', revision, changed: part, reload })
+        last = { kind, errors }
       }
       return { revision, ...last }
     })
-    this.#turn = turn.catch(() => undefined)
-    return await turn
+  }
+
+  async freshen(): Promise<string | undefined> {
+    return await this.#inTurn(async () => {
+      const { bundle } = await this.#ask({ type: 'freshen' })
+      return bundle
+    })
   }
 
   receive(message: DevMessage): void {
     if (message.type === 'serving') {
       if (message.id !== this.#parts.id) throw new ProtocolError('words of another dev server')
+      this.#bundle = message.bundle
       this.#startServing(this)
       return
     }
-    if (message.id !== this.#update?.id) throw new ProtocolError('an answer to no change')
-    const { resolve } = this.#update
-    this.#update = undefined
-    resolve({ kind: message.kind, errors: message.errors })
+    if (message.id !== this.#asked?.id || message.type !== this.#asked.answer)
+      throw new ProtocolError('an answer to no question')
+    const { resolve } = this.#asked
+    this.#asked = undefined
+    resolve(message)
   }
 
   end(cause: WorkerError): void {
     this.#cause ??= cause
-    this.#update?.reject(cause)
-    this.#update = undefined
+    this.#asked?.reject(cause)
+    this.#asked = undefined
   }
 
-  async #tell(revision: number, changed: FileChange[]): Promise<Omit<DevUpdate, 'revision'>> {
+  async #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(action)
+    this.#turn = turn.catch(() => undefined)
+    return await turn
+  }
+
+  async #ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
     if (this.#cause) throw this.#cause
     const id = this.#nextId++
-    const answered = new Promise<Omit<DevUpdate, 'revision'>>((resolve, reject) => {
-      this.#update = { id, resolve, reject }
+    const answer = question.type === 'change' ? 'changed' : 'freshened'
+    const answered = new Promise<Answer>((resolve, reject) => {
+      this.#asked = { id, answer, resolve, reject }
     })
-    await this.#parts.channel.send({ type: 'change', id, revision, changed })
-    return await answered
+    await this.#parts.channel.send({ ...question, id })
+    return (await answered) as AnswerTo<Q>
   }
 }

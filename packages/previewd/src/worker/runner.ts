@@ -262,7 +262,7 @@ export class Runner implements Worker {
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
       this.#receivePutDone(message)
-    } else if (message.type === 'serving' || message.type === 'changed') {
+    } else if (message.type === 'serving' || message.type === 'changed' || message.type === 'freshened') {
       if (!this.#devServer) throw new ProtocolError('words of no dev server')
       this.#devServer.receive(message)
     } else if (message.type === 'entry' || message.type === 'collect-end') {

@@ -79,9 +79,8 @@ export function toRequest(task: Task): TaskRequest {
 export function toServeRequest(task: DevTask, revision: number): ServeRequest {
   const { env } = task
   if (task.kind === 'vite-dev') {
-    const { framework, mode } = task
-    const place = { cwd: inApp(task.root), port: VITE_PORT, ...(mode !== undefined && { mode }) }
-    return { kind: 'vite-dev', ...place, env, revision, ...(framework && { framework }) }
+    const { kind, root, ...rest } = task
+    return { kind, cwd: inApp(root), port: VITE_PORT, ...rest, revision }
   }
   return { kind: 'command-dev', cwd: inApp(task.cwd), port: task.port, env, command: task.command }
 }

@@ -62,6 +62,13 @@ export class Client {
     return response.status
   }
 
+  /** Starts the live session or keeps it alive; or ends it. */
+  async session(id: string, method: 'PUT' | 'DELETE'): Promise<number> {
+    const response = await fetch(`${this.url}/v1/projects/${id}/session`, { method })
+    await response.arrayBuffer()
+    return response.status
+  }
+
   async status(id: string): Promise<ProjectStatus> {
     const response = await fetch(`${this.url}/v1/projects/${id}/status`)
     return (await response.json()) as ProjectStatus

@@ -81,6 +81,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   const sessions = createSessions({
     ...store,
     ...config.sessions,
+    dataDir,
     environments,
     workers,
     events,

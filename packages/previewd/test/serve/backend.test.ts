@@ -104,7 +104,9 @@ describe('a request below a prefix', () => {
     server = await PreviewServer.start({
       backends: options,
       sessions: {
-        address: () => ({ socket: dev.socket, revision: 1 }),
+        address: () => ({ socket: dev.socket, revision: 1, generation: 'one' }),
+        untilLive: async () => undefined,
+        recorded: async () => undefined,
         view: () => ({ state: 'live', viewers: 0, restarts: 0 }),
       },
     })

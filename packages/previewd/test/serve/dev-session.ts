@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Painted, SessionState } from '../../src/model/session.ts'
+import type { Painted, SessionAddress, SessionState } from '../../src/model/session.ts'
 import type { DevServer, DevUpdate, Worker } from '../../src/model/worker.ts'
 import type { GatewayOptions } from '../../src/serve/gateway-options.ts'
 import { createViewers, type OpenViewers } from '../../src/serve/viewers.ts'
@@ -85,6 +85,8 @@ export class DevSession implements AsyncDisposable {
       viewers,
       sessions: {
         address: (id) => state.current?.addressOf(id),
+        untilLive: async (id) => state.current?.addressOf(id),
+        recorded: async () => undefined,
         view: (id) => ({
           state: id === PROJECT ? (state.current?.state ?? 'off') : 'off',
           revision: state.current?.revision ?? 0,
@@ -101,9 +103,9 @@ export class DevSession implements AsyncDisposable {
     return session
   }
 
-  addressOf(project: string): { socket: string; revision: number } | undefined {
+  addressOf(project: string): SessionAddress | undefined {
     if (project !== PROJECT || this.state !== 'live' || !this.answers) return undefined
-    return { socket: this.#dev.socket, revision: this.revision }
+    return { socket: this.#dev.socket, revision: this.revision, generation: 'one' }
   }
 
   get origin(): string {

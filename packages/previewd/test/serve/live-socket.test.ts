@@ -12,7 +12,15 @@ let view: SessionView
 beforeEach(async () => {
   viewers = createViewers()
   view = { state: 'starting', viewers: 0, restarts: 0 }
-  server = await PreviewServer.start({ viewers, sessions: { address: () => undefined, view: () => view } })
+  server = await PreviewServer.start({
+    viewers,
+    sessions: {
+      address: () => undefined,
+      untilLive: async () => undefined,
+      recorded: async () => undefined,
+      view: () => view,
+    },
+  })
   server.editor = true
   server.addProject('demo').revision = 3
 })

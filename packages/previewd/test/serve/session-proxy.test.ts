@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { SessionAddress } from '../../src/model/session.ts'
 import { createViewers } from '../../src/serve/viewers.ts'
 import { HandWrittenUpstream } from './hand-written-upstream.ts'
 import { type Answer, PreviewServer } from './preview-server.ts'
@@ -21,11 +22,16 @@ const answerWith = (body: string, headers: Record<string, string | string[]> = {
   upstream.answer = (_req, res) => res.writeHead(200, { 'content-type': 'text/html', ...headers }).end(body)
 }
 
+const addressOf = (id: string): SessionAddress | undefined =>
+  id === 'demo' && isLive ? { socket: upstream.socket, revision: 7, generation: 'one' } : undefined
+
 async function start(overrides: Parameters<typeof PreviewServer.start>[0] = {}): Promise<void> {
   server = await PreviewServer.start({
     viewers: createViewers(),
     sessions: {
-      address: (id) => (id === 'demo' && isLive ? { socket: upstream.socket, revision: 7 } : undefined),
+      address: addressOf,
+      untilLive: async (id) => addressOf(id),
+      recorded: async () => undefined,
       view: () => ({ state: isLive ? 'live' : 'off', viewers: 0, restarts: 0 }),
     },
     ...overrides,
@@ -200,7 +206,7 @@ describe('an answer', () => {
     answerWith(PAGE, { 'content-length': String(PAGE.length), etag: '"x"' })
     const page = await get('/', { ...NAVIGATION, 'accept-encoding': 'gzip', 'if-none-match': '"x"' })
     expect(page.text).toMatch(
-      /<head><script src="\/\.previewd\/client\.js\?v=[\w-]+" data-revision="7" data-mode="session"><\/script><title>/,
+      /<head><script src="\/\.previewd\/client\.js\?v=[\w-]+" data-revision="7" data-mode="session" data-generation="one"><\/script><title>/,
     )
     expect(page.headers.etag).toBeUndefined()
     expect(upstream.seen[0]?.headers['accept-encoding']).toBe('identity')

@@ -13,8 +13,9 @@ const HASH = hash('sha256', SOURCE, 'base64url').slice(0, 12)
 export type PageMode = 'session' | 'build'
 
 /** The element that brings the client script into a page which shows this revision. */
-export function clientTag(mode: PageMode, revision: number): string {
-  return `<script src="${CLIENT_PATH}?v=${HASH}" data-revision="${revision}" data-mode="${mode}"></script>`
+export function clientTag(mode: PageMode, revision: number, generation?: string): string {
+  const ofSession = generation === undefined ? '' : ` data-generation="${generation}"`
+  return `<script src="${CLIENT_PATH}?v=${HASH}" data-revision="${revision}" data-mode="${mode}"${ofSession}></script>`
 }
 
 export function sendClientScript({ req, res }: Visit): void {

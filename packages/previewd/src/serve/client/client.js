@@ -5,7 +5,7 @@
  */
 ;(() => {
   const own = document.currentScript
-  const { mode, revision: shown } = own?.dataset ?? {}
+  const { mode, revision: shown, generation } = own?.dataset ?? {}
   // An app that was rendered on a server wakes on the page as that server wrote it.
   own?.remove()
   if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
@@ -265,6 +265,8 @@
     if (mode === 'build' && (state === 'live' || (state !== 'starting' && published > revision))) changeOver()
     if (mode === 'build' || state !== 'live') return
     clearTimeout(behindTimer)
+    // Another dev server, which does not know the modules of this page.
+    if (generation && message.generation && generation !== message.generation) return changeOver()
     heard = Math.max(heard, message.revision)
     if (!(message.revision > revision)) return
     if (isHot === false) return reach(message.revision)

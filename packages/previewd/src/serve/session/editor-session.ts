@@ -5,9 +5,6 @@ import { admission } from '../grant-cookie.ts'
 import { isNavigation } from '../navigation.ts'
 import { isOfForeignPage } from '../own-origin.ts'
 import { decodePath, splitTarget } from '../request-path.ts'
-import type { SessionAddress } from './proxy.ts'
-
-type EditorOptions = Pick<GatewayOptions, 'grants' | 'isEditor' | 'sessions'>
 
 export function isEditorOf(
   req: IncomingMessage,
@@ -19,15 +16,14 @@ export function isEditorOf(
 }
 
 /**
- * The session that answers a request in place of the published build: one is live and an editor asks, for something
- * that is the app's. `url` is the address as project code may see it.
+ * What a session would be asked for in place of the published build, as project code may see it: an editor asks, for
+ * something that is the app's.
  */
-export function sessionFor(
+export function sessionUrl(
   req: IncomingMessage,
   project: Project,
-  options: EditorOptions,
-): (SessionAddress & { url: string }) | undefined {
-  if (options.sessions === undefined) return undefined
+  options: Pick<GatewayOptions, 'grants' | 'isEditor'>,
+): string | undefined {
   const { rawPath, query } = splitTarget(req.url ?? '')
   // Project code decodes as it likes; what is ours is so in every spelling.
   const path = decodePath(rawPath) ?? rawPath
@@ -37,6 +33,5 @@ export function sessionFor(
   if (role !== 'editor' && !options.isEditor(req)) return undefined
   // The grant leaves the address first.
   if (offered !== undefined && isNavigation(req)) return undefined
-  const address = options.sessions.address(project.id)
-  return address && { ...address, url: rawPath + (offered?.cleanQuery ?? query) }
+  return rawPath + (offered?.cleanQuery ?? query)
 }

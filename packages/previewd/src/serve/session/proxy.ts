@@ -1,6 +1,7 @@
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { createProxyServer } from 'httpxy'
+import type { SessionAddress } from '../../model/session.ts'
 import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
@@ -19,21 +20,24 @@ import { clientInjection } from './inject-client.ts'
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 256
 
-export interface SessionAddress {
-  socket: string
-  revision: number
-}
-
 /** Connections to dev servers: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
   return new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 16 })
+}
+
+export interface ProxiedSession extends SessionAddress {
+  url: string
+  agent: Agent
+  instrument: boolean
+  /** Called when the answer is what was asked for. */
+  onFound: () => void
 }
 
 /** Answers a request of an editor with what the dev server of the session says. `url` is asked for in place of the request's. */
 export async function answerFromSession(
   req: IncomingMessage,
   res: ServerResponse,
-  session: SessionAddress & { url: string; agent: Agent; instrument: boolean },
+  session: ProxiedSession,
   options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
   const proxy = createProxyServer({
@@ -43,7 +47,10 @@ export async function answerFromSession(
     proxyTimeout: SILENCE_TIMEOUT_MS,
   })
   const change: Change = {
-    tag: session.instrument && isNavigation(req) ? clientTag('session', session.revision) : undefined,
+    tag:
+      session.instrument && isNavigation(req)
+        ? clientTag('session', session.revision, session.generation)
+        : undefined,
     // Looked at before the headers are made those for the dev server.
     compress: isRemote(req) && acceptsGzip(req),
   }
@@ -52,7 +59,10 @@ export async function answerFromSession(
     if (res.headersSent || res.destroyed) res.destroy()
     else sendMessage(req, res, NO_ANSWER)
   }
-  proxy.on('proxyRes', (answer) => void sendAnswer(req, res, answer, change, options).catch(fail))
+  proxy.on('proxyRes', (answer) => {
+    if (answer.statusCode === 200 || answer.statusCode === 304) session.onFound()
+    void sendAnswer(req, res, answer, change, options).catch(fail)
+  })
   req.headers = toDevServerHeaders(req, options)
   req.url = session.url
   await proxy.web(req, res).catch(fail)

@@ -22,7 +22,7 @@ export interface TunnelEnd {
   /** Whose it is: the number of WebSockets is limited for each project. */
   project: string
   /** How it is asked; the headers without those of the upgrade itself. */
-  asking: RequestOptions
+  asking: RequestOptions | Promise<RequestOptions | undefined>
   /** A header of its answer as the client gets it, by its lower-case name. */
   rewrite?: (name: string, value: string) => string
 }
@@ -54,7 +54,7 @@ export class Tunnels {
       tunnels.delete(tunnel)
       if (tunnels.size === 0) this.#byProject.delete(to.project)
     })
-    connectTunnel(socket, head, to)
+    void connectWhenKnown(socket, head, to)
     return undefined
   }
 
@@ -75,7 +75,18 @@ export class Tunnels {
   }
 }
 
-function connectTunnel(socket: Duplex, head: Buffer, { asking: options, rewrite }: TunnelEnd): void {
+async function connectWhenKnown(socket: Duplex, head: Buffer, to: TunnelEnd): Promise<void> {
+  const options = await to.asking
+  if (options === undefined) refuseUpgrade(socket, 404)
+  else if (!socket.destroyed) connectTunnel(socket, head, options, to.rewrite)
+}
+
+function connectTunnel(
+  socket: Duplex,
+  head: Buffer,
+  options: RequestOptions,
+  rewrite: TunnelEnd['rewrite'],
+): void {
   const request = options.protocol === 'https:' ? requestHttps : requestHttp
   const asking = request({
     ...options,

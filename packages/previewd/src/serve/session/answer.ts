@@ -1,0 +1,40 @@
+import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
+import type { Project } from '../../model/project.ts'
+import type { GatewayOptions } from '../gateway-options.ts'
+import { isNavigation } from '../navigation.ts'
+import { toPageRequest } from './page-requests.ts'
+import { answerFromSession } from './proxy.ts'
+import { sendRecorded } from './recorded.ts'
+
+/**
+ * Answers a request of an editor from the session: from its last page while that is what the session would show, else
+ * from its dev server. False where there is no session to answer it.
+ */
+export async function answerAsSession(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { project, url, agent }: { project: Project; url: string; agent: Agent },
+  options: GatewayOptions,
+): Promise<boolean> {
+  const { sessions, requests } = options
+  if (sessions === undefined) return false
+  const { instrument } = project.settings
+  const request = toPageRequest(req, url)
+  const note = (): void => {
+    if (request !== undefined) requests?.note(project.id, request)
+  }
+  const recorded = await sessions.recorded(project.id)
+  const answer = request && (await recorded?.find(request))
+  if (recorded !== undefined && answer !== undefined) {
+    note()
+    const { revision, generation } = recorded
+    await sendRecorded(req, res, { answer, revision, generation, instrument }, options)
+    return true
+  }
+  // A page that is shown already gets the rest of it as soon as the dev server answers.
+  const isPart = recorded !== undefined && !isNavigation(req)
+  const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
+  if (address === undefined) return false
+  await answerFromSession(req, res, { ...address, url, agent, instrument, onFound: note }, options)
+  return true
+}

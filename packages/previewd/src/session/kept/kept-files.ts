@@ -1,0 +1,63 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { PreviewdError } from '../../errors.ts'
+import { KeyedQueue } from '../../lib/keyed-queue.ts'
+import type { Environment } from '../../model/environment.ts'
+import { collectBundle, type KeptBundle, openBundle } from './bundle.ts'
+import type { Leaving } from './leaving.ts'
+import { recordPage } from './record-page.ts'
+import { Recording } from './recording.ts'
+
+const MAX_WAITING = 16
+
+/**
+ * What outlives the sleep of a session and shortens its next start: the bundle that its dev server made of the
+ * dependencies, and the answers from which its last page can be shown. Both were written by the project's code, stand
+ * in the project's folder and serve that project alone. Either may be missing at any time.
+ */
+export class KeptFiles {
+  readonly #dataDir: string
+  /** Who reads comes after who still writes. */
+  readonly #queue = new KeyedQueue(
+    MAX_WAITING,
+    () => new PreviewdError('OVERLOADED', 'Too many sessions end.'),
+  )
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir
+  }
+
+  async keep(project: string, leaving: Leaving): Promise<void> {
+    await this.#queue.run(project, async () => {
+      // Not with its parents: a project that is deleted meanwhile stays deleted.
+      await mkdir(this.#folder(project)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code !== 'EEXIST') throw error
+      })
+      const bundle = await leaving.server.freshen()
+      await recordPage(this.#page(project), leaving, bundle)
+      if (leaving.environment) await collectBundle(this.#bundle(project), leaving, leaving.environment.key)
+    })
+  }
+
+  /** The last page, as it was recorded; it has to be closed. */
+  async page(project: string): Promise<Recording | undefined> {
+    return await this.#queue.run(project, () => Recording.open(this.#page(project)))
+  }
+
+  /** The bundle, to be put into a worker with the same environment. `folder` is relative to /app. */
+  async bundle(project: string, environment: Environment, folder: string): Promise<KeptBundle | undefined> {
+    return await this.#queue.run(project, () => openBundle(this.#bundle(project), environment.key, folder))
+  }
+
+  #folder(project: string): string {
+    return join(this.#dataDir, 'projects', project, 'session')
+  }
+
+  #bundle(project: string): string {
+    return join(this.#folder(project), 'bundle.pack')
+  }
+
+  #page(project: string): string {
+    return join(this.#folder(project), 'page.pack')
+  }
+}

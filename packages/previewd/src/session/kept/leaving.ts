@@ -1,0 +1,14 @@
+import type { Environment } from '../../model/environment.ts'
+import type { PageRequest } from '../../model/session.ts'
+import type { DevServer, Worker } from '../../model/worker.ts'
+
+/** A session that goes to sleep, while its dev server still answers. */
+export interface Leaving {
+  worker: Worker
+  server: DevServer
+  environment: Environment | null
+  /** Folder of the dev server, absolute inside the sandbox. */
+  folder: string
+  requests: readonly PageRequest[]
+  page: { revision: number; settingsKey: string; generation: string; token: string }
+}

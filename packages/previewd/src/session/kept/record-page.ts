@@ -1,0 +1,120 @@
+import { Agent, request as ask, type IncomingMessage } from 'node:http'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
+import PQueue from 'p-queue'
+import { PackWriter } from '../../lib/pack/pack-writer.ts'
+import type { PageRequest } from '../../model/session.ts'
+import type { Leaving } from './leaving.ts'
+import { FORMAT, INDEX, type RecordingIndex } from './recording.ts'
+
+const SIDE_BY_SIDE = 8
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024
+const MAX_RECORDING_BYTES = 64 * 1024 * 1024
+const ANSWER_TIMEOUT_MS = 2_000
+const COMPRESSIBLE = /^(?:text\/|application\/(?:javascript|json|manifest\+json|xml)|image\/svg\+xml)/i
+/** Below this a packet holds it anyway. */
+const MIN_COMPRESSED_BYTES = 1024
+const ACCEPT: Record<PageRequest['accept'], string> = {
+  page: 'text/html,*/*;q=0.8',
+  style: 'text/css,*/*;q=0.1',
+  any: '*/*',
+}
+const compress = promisify(gzip)
+
+/**
+ * Asks a dev server once more for all that its pages asked for, and keeps the answers. It has them in memory; what it
+ * does not know any more is left out.
+ */
+export async function recordPage(
+  path: string,
+  { server, requests, page }: Leaving,
+  bundle: string | undefined,
+): Promise<void> {
+  const answers = new Map<PageRequest, Answer>()
+  const total = { bytes: 0 }
+  const wanted = requests.map((request) => ofBundle(request, bundle))
+  await askAll(server.socket, wanted, (request, answer) => {
+    total.bytes += answer.body.length
+    if (total.bytes <= MAX_RECORDING_BYTES) answers.set(request, answer)
+  })
+  const index: RecordingIndex = {
+    format: FORMAT,
+    ...page,
+    ...(bundle === undefined ? {} : { bundle }),
+    answers: [],
+  }
+  const pack = await PackWriter.create(path)
+  try {
+    // In the order in which they were asked for, whichever was answered first.
+    for (const request of wanted) {
+      const answer = answers.get(request)
+      if (!answer) continue
+      const isGzipped = answer.isCompressible && answer.body.length >= MIN_COMPRESSED_BYTES
+      const file = String(index.answers.length)
+      await pack.add(file, isGzipped ? await compress(answer.body, { level: 4 }) : answer.body)
+      index.answers.push({ request, headers: answer.headers, file, isGzipped })
+    }
+    await pack.add(INDEX, Buffer.from(JSON.stringify(index)))
+    await pack.seal()
+  } catch (error) {
+    await pack.abort()
+    throw error
+  }
+}
+
+/** The names of packages' modules say which bundle they were made for. */
+function ofBundle(request: PageRequest, bundle: string | undefined): PageRequest {
+  const isOfPackage = bundle !== undefined && /\/(?:node_modules|deps)\//.test(request.url)
+  return isOfPackage
+    ? { ...request, url: request.url.replace(/([?&]v=)[0-9a-f]{8}\b/, `$1${bundle}`) }
+    : request
+}
+
+/** Lets a dev server transform what it is asked for, so that it knows the modules that open pages have. */
+export async function askAll(
+  socketPath: string,
+  requests: readonly PageRequest[],
+  onAnswer: (request: PageRequest, answer: Answer) => void = () => undefined,
+): Promise<void> {
+  const agent = new Agent({ keepAlive: true, maxSockets: SIDE_BY_SIDE })
+  const queue = new PQueue({ concurrency: SIDE_BY_SIDE })
+  try {
+    await queue.addAll(
+      requests.map((request) => async () => {
+        const answer = await askFor(request, { socketPath, agent }).catch(() => undefined)
+        if (answer) onAnswer(request, answer)
+      }),
+    )
+  } finally {
+    agent.destroy()
+  }
+}
+
+interface Answer {
+  headers: string[]
+  body: Buffer
+  isCompressible: boolean
+}
+
+/** Undefined unless it is a plain 200. */
+async function askFor(
+  { url, accept }: PageRequest,
+  to: { socketPath: string; agent: Agent },
+): Promise<Answer | undefined> {
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+    const headers = { accept: ACCEPT[accept], host: 'localhost' }
+    ask({ ...to, path: url, headers, signal }, resolve)
+      .on('error', reject)
+      .end()
+  })
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of answer as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes <= MAX_ANSWER_BYTES) chunks.push(chunk)
+  }
+  const { 'content-type': type = '', 'content-encoding': encoding } = answer.headers
+  if (answer.statusCode !== 200 || bytes > MAX_ANSWER_BYTES || encoding !== undefined) return undefined
+  return { headers: answer.rawHeaders, body: Buffer.concat(chunks), isCompressible: COMPRESSIBLE.test(type) }
+}

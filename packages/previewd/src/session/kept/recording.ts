@@ -1,0 +1,85 @@
+import { PackFile } from '../../lib/pack/pack-file.ts'
+import type { PageRequest, RecordedAnswer, RecordedPage } from '../../model/session.ts'
+
+/** The file in the pack that says what the others are. */
+export const INDEX = 'index.json'
+export const FORMAT = 1
+
+export interface RecordingIndex {
+  format: typeof FORMAT
+  revision: number
+  /** Of the settings that the project had. */
+  settingsKey: string
+  generation: string
+  /** Which the page shows to be let onto the socket of the dev server. */
+  token: string
+  /** Of the dependencies that the modules name. */
+  bundle?: string
+  answers: { request: PageRequest; headers: string[]; file: string; isGzipped: boolean }[]
+}
+
+/** A page as it was recorded; its contents stay on the disk until they are asked for. */
+export class Recording implements RecordedPage {
+  readonly index: Readonly<RecordingIndex>
+  readonly #pack: PackFile
+  readonly #answers: ReadonlyMap<string, RecordingIndex['answers'][number]>
+  #isClosed = false
+
+  private constructor(pack: PackFile, index: RecordingIndex) {
+    this.#pack = pack
+    this.index = index
+    this.#answers = new Map(index.answers.map((answer) => [toKey(answer.request), answer]))
+  }
+
+  /** Undefined where there is none, or one of another version of this server. */
+  static async open(path: string): Promise<Recording | undefined> {
+    const pack = await PackFile.open(path)
+    if (!pack) return undefined
+    const entry = pack.index.get(INDEX)
+    const index = entry && (JSON.parse((await pack.read(entry)).toString('utf8')) as RecordingIndex)
+    if (index?.format === FORMAT) return new Recording(pack, index)
+    await pack.release()
+    return undefined
+  }
+
+  get revision(): number {
+    return this.index.revision
+  }
+
+  get generation(): string {
+    return this.index.generation
+  }
+
+  get requests(): PageRequest[] {
+    return this.index.answers.map(({ request }) => request)
+  }
+
+  async find(request: PageRequest): Promise<RecordedAnswer | undefined> {
+    const answer = this.#answers.get(toKey(request)) ?? this.#pageFor(request)
+    const entry = answer && this.#pack.index.get(answer.file)
+    if (!entry || this.#isClosed) return undefined
+    this.#pack.retain()
+    try {
+      return { headers: answer.headers, body: await this.#pack.read(entry), isGzipped: answer.isGzipped }
+    } finally {
+      await this.#pack.release()
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#pack.release()
+  }
+
+  /** Vite answers with the one page of an app at every address that is not that of a file. */
+  #pageFor({ url, accept }: PageRequest): RecordingIndex['answers'][number] | undefined {
+    const [path = ''] = url.split('?', 1)
+    if (accept !== 'page' || /\.[^/]*$/.test(path)) return undefined
+    return this.index.answers.find(({ request }) => request.accept === 'page')
+  }
+}
+
+function toKey({ url, accept }: PageRequest): string {
+  return `${accept} ${url}`
+}

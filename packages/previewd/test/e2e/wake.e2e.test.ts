@@ -1,0 +1,82 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { launchBrowser, openPage } from './browser.ts'
+import type { Client } from './client.ts'
+import { startDaemonUnderTest } from './daemon-under-test.ts'
+import { sampleProject } from './sample-project.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchBrowser()
+})
+afterAll(() => browser.close())
+
+const code = (text: string) =>
+  `export const show = () => { document.querySelector('#root').textContent = ${JSON.stringify(text)} }\n`
+const MAIN = `import { show } from './show.js'
+window.loads = (window.loads ?? 0) + 1
+show()
+import.meta.hot?.accept('./show.js', (next) => next.show())
+`
+/** One at a time, so that a session which is watched keeps another one waiting for as long as a test wants. */
+const ONE_SESSION = { PREVIEWD_MAX_SESSIONS: '1', PREVIEWD_BUILD_QUIET_MS: '600000' }
+const OF_SOMEBODY_ELSE = { 'x-forwarded-for': '192.0.2.1' }
+
+const appOf = (text: string) => ({ ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code(text) })
+
+async function untilState(client: Client, project: string, state: string): Promise<void> {
+  await expect.poll(async () => (await client.status(project)).session.state, { timeout: 60_000 }).toBe(state)
+}
+
+test('a project that wakes shows its last page before its dev server runs, and goes on from there', async () => {
+  await using daemon = await startDaemonUnderTest(ONE_SESSION)
+  const { client } = daemon
+  await client.push('sleeper', appOf('first'), { wait: 'live' })
+  {
+    await using opened = await openPage(browser, client.previewUrl('sleeper'), { text: 'first' })
+    await expect.poll(async () => (await client.status('sleeper')).session.viewers).toBe(1)
+    // The modules of the open page have the time of this update in their names from then on.
+    const edited = await client.push('sleeper', { 'src/show.js': code('second') }, { wait: 'painted' })
+    expect(edited.status.painted).toMatchObject({ revision: 2, errors: 0 })
+    expect(opened.problems).toEqual([])
+  }
+  await client.session('sleeper', 'DELETE')
+  await client.push('neighbour', appOf('neighbour'), { wait: 'live' })
+  await using neighbour = await openPage(browser, client.previewUrl('neighbour'), { text: 'neighbour' })
+  await expect.poll(async () => (await client.status('neighbour')).session.viewers).toBe(1)
+
+  await client.session('sleeper', 'PUT')
+  await using woken = await openPage(browser, client.previewUrl('sleeper'), { text: 'second' })
+  expect((await client.status('sleeper')).session.state).toBe('starting')
+  expect((await client.preview('sleeper', '/', OF_SOMEBODY_ELSE)).text).toContain('/assets/')
+  expect((await client.preview('sleeper', '/src/show.js', OF_SOMEBODY_ELSE)).text).not.toContain('second')
+
+  await neighbour.page.close()
+  await client.session('neighbour', 'DELETE')
+  await untilState(client, 'sleeper', 'live')
+  // Before the dev server knows the modules of the page, an edit reloads it.
+  const first = await client.push('sleeper', { 'src/show.js': code('third') }, { wait: 'painted' })
+  expect(first.status.painted).toMatchObject({ revision: 3, errors: 0 })
+  expect(await woken.page.textContent('#root')).toBe('third')
+  await woken.page.evaluate('window.typed = "kept"')
+  const second = await client.push('sleeper', { 'src/show.js': code('fourth') }, { wait: 'painted' })
+  expect(second.status.painted).toMatchObject({ revision: 4, errors: 0 })
+  expect(await woken.page.textContent('#root')).toBe('fourth')
+  expect(await woken.page.evaluate('window.typed')).toBe('kept')
+  expect(woken.problems).toEqual([])
+})
+
+test('a project whose files were changed while it slept wakes with those', async () => {
+  await using daemon = await startDaemonUnderTest(ONE_SESSION)
+  const { client } = daemon
+  await client.push('changed', appOf('first'), { wait: 'live' })
+  {
+    await using opened = await openPage(browser, client.previewUrl('changed'), { text: 'first' })
+    expect(opened.problems).toEqual([])
+  }
+  await client.session('changed', 'DELETE')
+  const pushed = await client.push('changed', { 'src/show.js': code('second') }, { wait: 'live' })
+  expect(pushed.status.session).toMatchObject({ state: 'live', revision: 2 })
+  await using woken = await openPage(browser, client.previewUrl('changed'), { text: 'second' })
+  expect(woken.problems).toEqual([])
+})
