@@ -7,6 +7,7 @@ import type { Client, PushAnswer, PushOptions } from '../packages/previewd/test/
 import { startDaemonChild } from '../packages/previewd/test/e2e/daemon-child.ts'
 import type { Files } from '../packages/previewd/test/e2e/project-files.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
+import { poolFilled } from './pool.ts'
 import { settled } from './process-tree.ts'
 import { SESSION_SETTINGS } from './session-settings.ts'
 import { type Subject, subjects } from './subject.ts'
@@ -17,7 +18,7 @@ export interface Context extends AsyncDisposable {
   folder: string
   client: Client
   daemonPid: number
-  /** Resolves when the server does nothing any more. */
+  /** Resolves when the server does nothing any more, and its pool is full. */
   rest: () => Promise<void>
   browser: Browser
   projects: { subject: Subject; plain: PlainProject }[]
@@ -48,7 +49,10 @@ export async function makeContext(runs: number, say: (line: string) => void): Pr
     folder,
     client: daemon.client,
     daemonPid: daemon.pid,
-    rest: () => settled(daemon.pid),
+    rest: async () => {
+      await poolFilled(daemon.client.url)
+      await settled(daemon.pid)
+    },
     browser,
     projects,
     [Symbol.asyncDispose]: () => kept.disposeAsync(),

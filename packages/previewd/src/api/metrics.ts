@@ -52,10 +52,13 @@ export function metricsRoute(context: ApiContext, registry: Registry): FastifyPl
   })
   new Gauge({
     name: 'previewd_pool_workers',
-    help: 'Workers that wait, made ready, for their use',
+    help: 'Workers that wait for their use (ready), and those that are still wanted (due)',
+    labelNames: ['state'],
     registers: [registry],
     collect() {
-      this.set(workers.pool().waiting)
+      const { waiting, due } = workers.pool()
+      this.set({ state: 'ready' }, waiting)
+      this.set({ state: 'due' }, due)
     },
   })
   new Counter({

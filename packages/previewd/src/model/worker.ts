@@ -234,6 +234,8 @@ export interface Workers {
 export interface PoolView {
   /** Ready to be used. */
   waiting: number
+  /** Wanted, and not ready yet. */
+  due: number
   /** Uses that a waiting worker was there for, and those that had to start one, since the server was started. */
   hits: number
   misses: number

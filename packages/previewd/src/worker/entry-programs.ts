@@ -23,8 +23,6 @@ const SCRIPTS: Record<NodeKind, string> = { build: 'entry-vite.js', dev: 'entry-
 /** How long output of a program that has ended is waited for, where a child of it keeps the pipe open. */
 const OUTPUT_GRACE_MS = 100
 const NOTHING_STARTED = 127
-/** It runs with little of the processor. */
-const REHEARSAL_TIMEOUT_MS = 30_000
 /** Read by tools where they are loaded, which for a Node that has rehearsed is before it knows the project's. */
 const READ_AT_LOAD = ['NODE_OPTIONS', 'NODE_ENV', 'BABEL_ENV', 'DEBUG', 'NO_COLOR', 'FORCE_COLOR']
 
@@ -41,10 +39,10 @@ export class Programs {
   }
 
   /** Has the Node that waits load the tools that a folder finds; what stood in the way, if anything did. */
-  async rehearse(cwd: string): Promise<string | undefined> {
+  async rehearse(cwd: string, timeoutMs: number): Promise<string | undefined> {
     if (!this.#prepared) return undefined
     const { kind, child } = this.#prepared
-    const failure = await askToRehearse(child, cwd)
+    const failure = await askToRehearse(child, cwd, timeoutMs)
     if (failure === undefined) return undefined
     // Whatever became of it: one that has only started is slower and whole.
     child.kill('SIGKILL')
@@ -123,7 +121,11 @@ export function sendOnWire(wire: Socket, message: object): void {
   wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(message))))
 }
 
-async function askToRehearse(child: ChildProcess, cwd: string): Promise<string | undefined> {
+async function askToRehearse(
+  child: ChildProcess,
+  cwd: string,
+  timeoutMs: number,
+): Promise<string | undefined> {
   const wire = child.stdio[3] as Socket | null | undefined
   if (child.pid === undefined || !wire) return 'no process'
   const { promise, resolve } = Promise.withResolvers<string | undefined>()
@@ -138,7 +140,7 @@ async function askToRehearse(child: ChildProcess, cwd: string): Promise<string |
     }
   }
   const onExit = () => resolve('ended')
-  const timer = setTimeout(() => resolve('took too long'), REHEARSAL_TIMEOUT_MS)
+  const timer = setTimeout(() => resolve('took too long'), timeoutMs)
   // What it says until its use has nothing to do with the project: it flows on, to nobody.
   for (const output of [child.stdout, child.stderr]) output?.resume()
   wire.on('error', () => wire.destroy())

@@ -24,7 +24,7 @@ function receive(message: HostMessage): void {
   else if (message.type === 'put') input.begin(message.entries)
   else if (message.type === 'put-end') endInput(message.id)
   else if (message.type === 'remove') removeFiles(message.id, message.paths)
-  else if (message.type === 'rehearse') void rehearse(message.id, message.cwd)
+  else if (message.type === 'rehearse') void rehearse(message)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
   else if (message.type === 'change') devServer?.change(message)
@@ -43,8 +43,8 @@ function removeFiles(id: number, paths: readonly string[]): void {
   endInput(id)
 }
 
-async function rehearse(id: number, cwd: string): Promise<void> {
-  const message = await programs?.rehearse(cwd)
+async function rehearse({ id, cwd, timeoutMs }: HostMessage & { type: 'rehearse' }): Promise<void> {
+  const message = await programs?.rehearse(cwd, timeoutMs)
   const failure = message === undefined ? {} : { failure: { code: 'REHEARSAL', message } }
   channel.send({ type: 'put-done', id, ...failure })
 }

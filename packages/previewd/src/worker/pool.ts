@@ -12,6 +12,8 @@ export interface PoolParts {
   size: number
   /** Launches a worker in a place that nobody waits for; undefined where there is none. */
   launch: (spec: LaunchedSpec) => Promise<Runner | undefined>
+  /** Time for loading the tools of one; over it, it waits without them. */
+  rehearsalMs: number
   /** True while there is other work that must not be slowed down. */
   isBusy: () => boolean
   /** True while somebody waits for a place. */
@@ -69,7 +71,8 @@ export class WarmPool {
   }
 
   view(): PoolView {
-    return { waiting: this.#waiting.size, hits: this.#hits, misses: this.#misses }
+    const due = this.#wanted().filter(({ key }) => !this.#waiting.has(key)).length
+    return { waiting: this.#waiting.size, due, hits: this.#hits, misses: this.#misses }
   }
 
   /** The worker that waits for such a use, if one does; counts the use. */
@@ -128,7 +131,7 @@ export class WarmPool {
 
   async #refill(): Promise<void> {
     if (this.#isFilling) return
-    const wanted = this.#popularity.ranked().slice(0, this.#parts.size)
+    const wanted = this.#wanted()
     const missing = wanted.find(({ key }) => !this.#waiting.has(key))
     if (!missing || !this.#mayFill()) return
     this.#isFilling = true
@@ -143,6 +146,10 @@ export class WarmPool {
       this.#filling = undefined
       this.#isFilling = false
     }
+  }
+
+  #wanted(): Kind[] {
+    return this.#popularity.ranked().slice(0, this.#parts.size)
   }
 
   #mayFill(): boolean {
@@ -166,7 +173,7 @@ export class WarmPool {
     this.#filling = waiting
     await runner.ready
     await runner.put(kind.ahead.entries)
-    await runner.rehearse(kind.ahead.root).catch((cause: Error) => {
+    await runner.rehearse(kind.ahead.root, this.#parts.rehearsalMs).catch((cause: Error) => {
       this.#parts.logger?.info({ environment: kind.ahead.key, reason: cause.message }, 'no rehearsal')
     })
     const memoryBytes = await runner.memoryBytes()

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 
 const MAX_KINDS = 64
 /** A use counts half after this time. */
-const HALF_LIFE_MS = 10 * 60_000
+const HALF_LIFE_MS = 5 * 60_000
 /** What nobody has used for so long is not popular, whatever it was. */
 const FORGOTTEN_MS = 10 * 60_000
 

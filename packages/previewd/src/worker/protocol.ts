@@ -42,7 +42,7 @@ export type HostMessage =
   /** Answered with `put-done`, too. */
   | { type: 'remove'; id: number; paths: string[] }
   /** Before there is anything of a project: loads the tools that this folder finds. Answered with `put-done`, too. */
-  | { type: 'rehearse'; id: number; cwd: string }
+  | { type: 'rehearse'; id: number; cwd: string; timeoutMs: number }
   | { type: 'run'; id: number; task: TaskRequest }
   /** A task that goes on: connections to the listening socket are joined to its port once it answers. */
   | { type: 'serve'; id: number; task: ServeRequest }

@@ -132,9 +132,9 @@ export class Runner implements Worker {
   }
 
   /** Loads the tools that a folder finds; rejects where that failed, which leaves a worker as good as a new one. */
-  async rehearse(root: string): Promise<void> {
+  async rehearse(root: string, timeoutMs: number): Promise<void> {
     const { id, done } = this.#awaitPut()
-    await this.#channel.send({ type: 'rehearse', id, cwd: inApp(root) })
+    await this.#channel.send({ type: 'rehearse', id, cwd: inApp(root), timeoutMs })
     await done
   }
 

@@ -22,6 +22,8 @@ export interface WorkersOptions {
   installerSlots?: number
   /** Workers that wait, ready, for the next use of an environment; none by default. They need places, too. */
   poolSize?: number
+  /** Time that a worker has to load its tools before it waits without them. */
+  rehearsalMs?: number
   /** Memory that the machine could still give; what Node knows of it by default. */
   availableBytes?: () => number
   logger?: Pick<Logger, 'info' | 'warn'>
@@ -40,6 +42,8 @@ const PROBE_LIMITS = {
   cpuWeight: 100,
   logBytes: 64 * 1024,
 }
+/** With what others leave of the processor. */
+const REHEARSAL_MS = 30_000
 const NEVER_WITHOUT = 'Without any sandbox, project code does not run here, whatever the settings.'
 const RANKS: Record<SandboxTier, number> = { off: 0, reduced: 1, full: 2 }
 
@@ -66,6 +70,7 @@ export class SandboxedWorkers implements Workers {
     }
     this.#pool = new WarmPool({
       size: options.poolSize ?? 0,
+      rehearsalMs: options.rehearsalMs ?? REHEARSAL_MS,
       launch: (spec) => this.#launchAhead(spec),
       isBusy: () => this.#builds >= availableParallelism() / 2,
       isCrowded: () => this.#slots.project.hasWaiting,

@@ -45,7 +45,7 @@ describe('metrics', () => {
     expect(answer.headers['content-type']).toContain('text/plain')
     expect(answer.body).toContain('previewd_projects 1')
     expect(answer.body).toContain('previewd_sessions{state="live"} 0')
-    expect(answer.body).toContain('previewd_pool_workers 2')
+    expect(answer.body).toContain('previewd_pool_workers{state="ready"} 2')
     expect(answer.body).toContain('previewd_pool_uses_total{result="hit"} 3')
     expect(answer.body).toContain('previewd_pool_uses_total{result="miss"} 4')
     expect(answer.body).toMatch(

@@ -54,7 +54,7 @@ export async function startServer(
     config,
     logger,
     grants: openGrants(dataDir),
-    workers: { status: async () => server.sandbox, pool: () => ({ waiting: 2, hits: 3, misses: 4 }) },
+    workers: { status: async () => server.sandbox, pool: () => ({ waiting: 2, due: 1, hits: 3, misses: 4 }) },
     isDraining: () => server.draining,
     ...overrides,
   })

@@ -22,7 +22,12 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   availableBytes = 64 * 1024 * MIB
-  sandbox = await openSandbox({ slots: 3, poolSize: 2, availableBytes: () => availableBytes })
+  sandbox = await openSandbox({
+    slots: 3,
+    poolSize: 2,
+    rehearsalMs: 10_000,
+    availableBytes: () => availableBytes,
+  })
 }, 30_000)
 afterEach(async () => {
   await sandbox[Symbol.asyncDispose]()
@@ -162,7 +167,7 @@ describe('the pool', () => {
   it('is off where its size is 0', async () => {
     await using off = await openSandbox({ poolSize: 0 })
     await (await off.start({ ahead: ahead('any', { entries: [] }) })).stop()
-    expect(off.workers.pool()).toEqual({ waiting: 0, hits: 0, misses: 0 })
+    expect(off.workers.pool()).toEqual({ waiting: 0, due: 0, hits: 0, misses: 0 })
   })
 })
 
@@ -206,6 +211,8 @@ describe('a worker that waited', () => {
     ['throws', 'throw new Error("not today")'],
     ['exits', 'process.exit(7)'],
     ['kills itself', 'process.kill(process.pid, "SIGKILL")'],
+    ['never ends', 'for (;;);'],
+    ['waits for what never comes', 'await new Promise((resolve) => setTimeout(resolve, 1e6))'],
     [
       'says what was not asked',
       'import { writeSync } from "node:fs"; writeSync(3, Buffer.from([0, 0, 0, 1, 1, 0x7b]))',
