@@ -27,6 +27,10 @@ export type Build = {
     files: number
     bytes: number
   }
+  /** Its pages are rendered by a server, which runs while somebody asks for them */
+  server?: {
+    framework: string
+  }
   diagnostics: Diagnostic[]
   timings: {
     syncMs?: number
@@ -52,6 +56,10 @@ export type BuildAnswer = {
   artifact?: {
     files: number
     bytes: number
+  }
+  /** Its pages are rendered by a server, which runs while somebody asks for them */
+  server?: {
+    framework: string
   }
   diagnostics: Diagnostic[]
   timings: {
@@ -325,6 +333,10 @@ export type ProjectEvent = {
       files: number
       bytes: number
     }
+    /** Its pages are rendered by a server, which runs while somebody asks for them */
+    server?: {
+      framework: string
+    }
     /** Key of the dependencies it used */
     environment?: string
   }
@@ -565,6 +577,10 @@ export type Status = {
     artifact?: {
       files: number
       bytes: number
+    }
+    /** Its pages are rendered by a server, which runs while somebody asks for them */
+    server?: {
+      framework: string
     }
     /** Key of the dependencies it used */
     environment?: string

@@ -38,6 +38,9 @@ const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GI
 /** Workers that wait: each holds 100 to 200 MiB. */
 const defaultPool = Math.min(3, Math.floor(totalmem() / (3 * GIB)))
 
+/** Servers of builds that run beside one another: half the memory of a session each, and half of their number. */
+const defaultServers = Math.max(1, Math.floor(defaultSessions / 2))
+
 const environmentSchema = z.object({
   PREVIEWD_HOST: z.string().default('127.0.0.1'),
   PREVIEWD_PORT: z.coerce.number().int().min(0).max(65535).default(4400),
@@ -71,6 +74,9 @@ const environmentSchema = z.object({
   PREVIEWD_SESSION_MEMORY: bytes(GIB),
   PREVIEWD_SESSION_IDLE_MS: count(15 * 60_000),
   PREVIEWD_POOL_SIZE: z.coerce.number().int().min(0).max(64).default(defaultPool),
+  PREVIEWD_MAX_SERVERS: count(defaultServers),
+  PREVIEWD_SERVER_MEMORY: bytes(512 * MIB),
+  PREVIEWD_SERVER_IDLE_MS: count(5 * 60_000),
   PREVIEWD_EGRESS: z.enum(['none', 'allowlist', 'public']).default('none'),
   PREVIEWD_EGRESS_ALLOW: list,
   PREVIEWD_EGRESS_PRIVATE: list,
@@ -186,6 +192,8 @@ export interface Config {
   sessions: { max: number; memoryBytes: number; idleMs: number }
   /** Workers that wait, made ready, for the next session or build. */
   poolSize: number
+  /** Of builds whose pages a server renders. */
+  servers: { max: number; memoryBytes: number; idleMs: number }
   /** The most that a project can reach on its server side. */
   egress: { maximum: 'none' | 'allowlist' | 'public'; allowedHosts: string[]; privateNetworks: string[] }
   /** Back ends that previews may reach: which, how long one may be silent, requests of one project at once. */
@@ -298,6 +306,11 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       idleMs: env.PREVIEWD_SESSION_IDLE_MS,
     },
     poolSize: env.PREVIEWD_POOL_SIZE,
+    servers: {
+      max: env.PREVIEWD_MAX_SERVERS,
+      memoryBytes: env.PREVIEWD_SERVER_MEMORY,
+      idleMs: env.PREVIEWD_SERVER_IDLE_MS,
+    },
     egress: {
       maximum: env.PREVIEWD_EGRESS,
       allowedHosts: env.PREVIEWD_EGRESS_ALLOW,

@@ -13,6 +13,7 @@ import { createApi } from './api/api.ts'
 import { createArtifacts } from './artifact/artifacts.ts'
 import { planDev } from './build/dev-plan.ts'
 import { BuildLogs } from './build/log.ts'
+import { allowedVariables } from './build/plan.ts'
 import type { Config } from './config.ts'
 import { DiskCare, freeShareOf } from './disk-care.ts'
 import { createEgress } from './egress/egress-proxy.ts'
@@ -24,6 +25,7 @@ import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
 import { SeenRequests } from './serve/session/page-requests.ts'
 import { createViewers } from './serve/viewers.ts'
+import { createAppServers } from './session/app-servers.ts'
 import { createSessions } from './session/sessions.ts'
 import { GIT_WORKERS } from './source/git-kind.ts'
 import { gitReach, parseGitHost } from './source/git-place.ts'
@@ -128,8 +130,9 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
 }
 
 /** Each of them may be in use at once. */
-function workerPlaces({ build, sessions, poolSize }: Config): number {
-  return build.concurrency + sessions.max + poolSize + SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS
+function workerPlaces({ build, sessions, servers, poolSize }: Config): number {
+  const extra = SPARE_SLOTS + REPLACEMENT_SLOTS + GIT_WORKERS
+  return build.concurrency + sessions.max + servers.max + poolSize + extra
 }
 
 type Stages = Awaited<ReturnType<typeof openStages>>
@@ -141,13 +144,14 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
   const addresses = new Addresses(config)
   const viewers = createViewers()
   const requests = new SeenRequests()
+  const egress = createEgress({ ...config.egress, socketDir: stages.socketDir })
   const sessions = createSessions({
     ...stages,
     ...config.sessions,
     dataDir,
     requests,
     viewers,
-    egress: createEgress({ ...config.egress, socketDir: stages.socketDir }),
+    egress,
     plan: (snapshot, settings) => planDev(snapshot, settings, config),
     processes: build.processes,
     logBytes: build.logBytes,
@@ -155,16 +159,28 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
     onError,
   })
   parts.defer(() => sessions.close())
+  const appServers = createAppServers({
+    ...stages,
+    ...config.servers,
+    egress,
+    variables: ({ env }) => allowedVariables(env, config.allowedEnv),
+    processes: build.processes,
+    logBytes: build.logBytes,
+    onLog: (project, line) => pipeline.sessionLog(project, line, 'server'),
+    onError,
+  })
+  parts.defer(() => appServers.close())
   const pipeline = createPipeline({
     ...stages,
     sessions,
+    appServers,
     viewers,
     logs: new BuildLogs({ dataDir, logBytes: build.logBytes }),
     config,
     urls: (project) => addresses.of(project),
     onError,
   })
-  return { addresses, requests, viewers, sessions, pipeline }
+  return { addresses, requests, viewers, sessions, appServers, pipeline }
 }
 
 type Joined = Stages & ReturnType<typeof joinStages> & { isDraining: () => boolean }

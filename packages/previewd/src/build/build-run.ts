@@ -21,6 +21,8 @@ export interface BuildOptions {
   workers: Workers
   limits: BuildLimits
   writer: ArtifactWriter
+  /** For the server that the build leaves, where its pages need one. */
+  createServer: () => Promise<ArtifactWriter>
   /** The same revision below another base path, built in the same worker once the build itself is done. */
   variant?: { base: string; create: () => Promise<ArtifactWriter> } | undefined
   onLog: (line: LogLine) => void
@@ -32,6 +34,8 @@ export interface BuildRun {
   diagnostics: Diagnostic[]
   /** Of a build that succeeded: the sealed artifact. */
   artifact?: { files: number; bytes: number }
+  /** The framework of the server that the build left. */
+  server?: { framework: string }
   /**
    * What still runs when the artifact is there: the variant and the type checks. Resolves to what they found when the
    * worker is gone, and never rejects for what project code does; ends at once when the signal aborts.

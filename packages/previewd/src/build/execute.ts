@@ -5,11 +5,12 @@ import { sourceEntries } from '../model/source-entries.ts'
 import { type TaskOutcome, type Worker, WorkerError, type WorkerLimits } from '../model/worker.ts'
 import { type BuildLimits, type BuildOptions, type BuildRun, outputLimits } from './build-run.ts'
 import { fromWorkerError, outsideOfProject, timedOut } from './outcome.ts'
-import { type Taken, takeOutput, takeStatic } from './output.ts'
+import { type Taken, takeFolder, takeOutput, takeStatic } from './output.ts'
 import { APP, type TaskPlan } from './plan.ts'
 import { refine } from './refine.ts'
 import { finishRest } from './rest.ts'
 import { scriptRunners } from './script-runner.ts'
+import { takeServer } from './server-output.ts'
 import { explainMissingIndex, type ServerFramework, serverRendered } from './server-rendered.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
@@ -51,7 +52,8 @@ async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun
     const run = await buildIn(worker, options, plan)
     kept = run.state === 'succeeded'
     if (!kept) return run
-    const rest = finishRest(worker, options, plan)
+    // A server is built for the origin of its project, and for no other base.
+    const rest = finishRest(worker, run.server ? { ...options, variant: undefined } : options, plan)
     // Whoever takes the result handles this; until then it must not count as unhandled.
     rest.catch(() => undefined)
     return { ...run, rest }
@@ -91,7 +93,7 @@ function workerLimits(limits: BuildLimits, snapshot: Snapshot): WorkerLimits {
 }
 
 async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<BuildRun> {
-  const { snapshot, writer } = options
+  const { snapshot } = options
   const ended = await prepare(worker, options, plan)
   if (ended) return ended
   const steps = await runSteps(worker, plan.steps, options, plan.root)
@@ -103,15 +105,56 @@ async function buildIn(worker: Worker, options: BuildOptions, plan: TaskPlan): P
   const outside = folders.find((folder) => folder !== APP && !folder.startsWith(`${APP}/`))
   if (outside !== undefined) return unsuccessful(options, 'failed', [outsideOfProject(outside)])
   try {
-    const taken = await takeOutput(worker, folders, writer, outputLimits(options.limits))
-    if (plan.serverFramework && !taken.hasIndex) return withoutPages(options, plan.serverFramework)
+    const served = await takeServed(worker, options, plan, false)
+    return served ?? (await takePages(worker, options, plan, folders))
+  } catch (error) {
+    return brokenOff(error, options, folders.map(inProject).join(' or '))
+  }
+}
+
+/** Takes the server that the build left and the files that go with it; undefined where there is none. */
+async function takeServed(
+  worker: Worker,
+  options: BuildOptions,
+  plan: TaskPlan,
+  isLast: boolean,
+): Promise<BuildRun | undefined> {
+  const { snapshot, writer, createServer } = options
+  const limits = outputLimits(options.limits)
+  for (const recipe of plan.serverFramework?.servers ?? []) {
+    if ((recipe.isLast ?? false) !== isLast) continue
+    if (!(await takeServer(worker, recipe, createServer, { plan, snapshot, limits }))) continue
+    const warnings: Diagnostic[] = []
+    for (const site of recipe.site) {
+      const folder = posix.join(APP, plan.root, site)
+      warnings.push(...(await takeFolder(worker, folder, writer, limits)).warnings)
+    }
+    const diagnostics = await refine(warnings, snapshot)
+    const { framework } = recipe
+    const artifact = await writer.seal()
+    return { state: 'succeeded', diagnostics, artifact, server: { framework }, rest: Promise.resolve([]) }
+  }
+  return undefined
+}
+
+/** Takes the output as files alone. */
+async function takePages(
+  worker: Worker,
+  options: BuildOptions,
+  plan: TaskPlan,
+  folders: string[],
+): Promise<BuildRun> {
+  const { snapshot, writer, limits } = options
+  const { serverFramework } = plan
+  try {
+    const taken = await takeOutput(worker, folders, writer, outputLimits(limits))
+    if (serverFramework && !taken.hasIndex) return withoutPages(options, serverFramework)
     const diagnostics = await refine([...taken.warnings, ...missingPage(taken, folders)], snapshot)
     return { state: 'succeeded', diagnostics, artifact: await writer.seal(), rest: Promise.resolve([]) }
   } catch (error) {
-    if (plan.serverFramework && error instanceof WorkerError && error.reason === 'missing_output') {
-      return withoutPages(options, plan.serverFramework)
-    }
-    return brokenOff(error, options, folders.map(inProject).join(' or '))
+    const isMissing = error instanceof WorkerError && error.reason === 'missing_output'
+    if (!serverFramework || !isMissing) throw error
+    return (await takeServed(worker, options, plan, true)) ?? withoutPages(options, serverFramework)
   }
 }
 

@@ -3,7 +3,7 @@ import { PreviewdError } from '../errors.ts'
 import type { ArtifactWriter } from '../model/artifact.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
-import { type OutputEntry, type OutputLimits, type Worker, WorkerError } from '../model/worker.ts'
+import { type OutputLimits, type Worker, WorkerError } from '../model/worker.ts'
 
 /** What was taken over into the artifact. */
 export interface Taken {
@@ -31,7 +31,8 @@ export async function takeOutput(
   throw new WorkerError('missing_output', `none of ${folders.join(', ')} holds a file`)
 }
 
-async function takeFolder(
+/** As {@link takeOutput}, for one folder that need not be there. */
+export async function takeFolder(
   worker: Worker,
   folder: string,
   writer: ArtifactWriter,
@@ -42,7 +43,7 @@ async function takeFolder(
   try {
     for await (const entry of worker.collect(folder, limits)) {
       if (!isPublic(entry.path)) continue
-      if (entry.kind === 'link' || !(await add(entry, writer))) {
+      if (entry.kind === 'link' || !(await addEntry(writer, entry.path, entry.content))) {
         skipped.push(entry.path)
         continue
       }
@@ -57,9 +58,13 @@ async function takeFolder(
 }
 
 /** False for a name that an artifact does not take, e.g. one with a backslash. */
-async function add(entry: OutputEntry & { kind: 'file' }, writer: ArtifactWriter): Promise<boolean> {
+export async function addEntry(
+  writer: ArtifactWriter,
+  path: string,
+  content: AsyncIterable<Buffer>,
+): Promise<boolean> {
   try {
-    await writer.add(entry.path, entry.content)
+    await writer.add(path, content)
     return true
   } catch (error) {
     if (error instanceof PreviewdError && error.code === 'INVALID_PATH') return false

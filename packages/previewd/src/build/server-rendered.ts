@@ -1,44 +1,132 @@
+import type { ServerRun } from '../model/app-server.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { PackageJson } from './package-json.ts'
+
+/** A server that builds of a framework leave. Paths are below the project's root. */
+export interface ServerRecipe {
+  framework: string
+  /** The module that is run; a build without it left no such server. */
+  entry: string
+  run: ServerRun
+  /** Folders with its code. */
+  code: readonly string[]
+  /** Folders whose files go to browsers as they are; the server knows the first. */
+  site: readonly string[]
+  needsPackages: boolean
+  /** Left by every build, also by one whose pages need no server. */
+  isLast?: true
+}
 
 /** A framework whose pages a server renders, and where a build of it leaves those that it rendered ahead of time. */
 export interface ServerFramework {
   name: string
   /** Folders below the project's root; the first that holds files is the site. None of them holds code of the server. */
   outputs: readonly string[]
+  servers: readonly ServerRecipe[]
 }
 
-const FRAMEWORKS: readonly (ServerFramework & { dependency: string })[] = [
+type Recipe = Omit<ServerRecipe, 'framework'>
+
+const NITRO: Recipe = {
+  entry: '.output/server/index.mjs',
+  run: 'node',
+  code: ['.output/server'],
+  site: ['.output/public'],
+  needsPackages: false,
+}
+const TANSTACK_START = {
+  name: 'TanStack Start',
+  outputs: ['.output/public', 'dist/client'],
+  servers: [
+    NITRO,
+    {
+      entry: 'dist/server/server.js',
+      run: 'fetch',
+      code: ['dist/server'],
+      site: ['dist/client'],
+      needsPackages: true,
+    },
+  ],
+} as const
+const REACT_ROUTER: Recipe = {
+  entry: 'build/server/index.js',
+  run: 'react-router',
+  code: ['build/server'],
+  site: ['build/client'],
+  needsPackages: true,
+}
+/** Of the adapter for Node. */
+const SVELTEKIT_NODE: Recipe = {
+  entry: 'build/index.js',
+  run: 'node',
+  code: ['build'],
+  site: ['build/client', 'build/prerendered'],
+  needsPackages: true,
+}
+/** Of every other adapter: what they start from. */
+const SVELTEKIT: Recipe = {
+  entry: '.svelte-kit/output/server/index.js',
+  run: 'sveltekit',
+  code: ['.svelte-kit/output/server'],
+  site: [
+    '.svelte-kit/output/client',
+    '.svelte-kit/output/prerendered/pages',
+    '.svelte-kit/output/prerendered/dependencies',
+  ],
+  needsPackages: true,
+  isLast: true,
+}
+const ASTRO: Recipe = {
+  entry: 'dist/server/entry.mjs',
+  run: 'node',
+  code: ['dist/server'],
+  site: ['dist/client'],
+  needsPackages: true,
+}
+
+interface Known {
+  dependency: string
+  name: string
+  outputs: readonly string[]
+  servers: readonly Recipe[]
+}
+
+const FRAMEWORKS: readonly Known[] = [
+  { dependency: '@tanstack/react-start', ...TANSTACK_START },
+  { dependency: '@tanstack/solid-start', ...TANSTACK_START },
   {
-    dependency: '@tanstack/react-start',
-    name: 'TanStack Start',
-    outputs: ['.output/public', 'dist/client'],
+    dependency: '@react-router/dev',
+    name: 'React Router',
+    outputs: ['build/client'],
+    servers: [REACT_ROUTER],
   },
   {
-    dependency: '@tanstack/solid-start',
-    name: 'TanStack Start',
-    outputs: ['.output/public', 'dist/client'],
+    dependency: '@sveltejs/kit',
+    name: 'SvelteKit',
+    outputs: ['build'],
+    servers: [SVELTEKIT_NODE, SVELTEKIT],
   },
-  { dependency: '@react-router/dev', name: 'React Router', outputs: ['build/client'] },
-  { dependency: '@sveltejs/kit', name: 'SvelteKit', outputs: ['build'] },
-  { dependency: 'astro', name: 'Astro', outputs: ['dist/client', 'dist'] },
-  { dependency: 'nuxt', name: 'Nuxt', outputs: ['.output/public'] },
+  { dependency: 'astro', name: 'Astro', outputs: ['dist/client', 'dist'], servers: [ASTRO] },
+  { dependency: 'nuxt', name: 'Nuxt', outputs: ['.output/public'], servers: [NITRO] },
 ]
 
 /** The framework that a project is built with, as its package.json names it. */
 export function serverFramework(packageJson: PackageJson | null): ServerFramework | undefined {
   const found = FRAMEWORKS.find(({ dependency }) => packageJson?.dependencies.has(dependency))
-  return found && { name: found.name, outputs: found.outputs }
+  if (!found) return undefined
+  const { name, outputs } = found
+  return { name, outputs, servers: found.servers.map((recipe) => ({ ...recipe, framework: name })) }
 }
 
-/** Says that a build made no page which could be served without running the project's server. */
-export function serverRendered({ name, outputs }: ServerFramework): Diagnostic {
+/** Says that a build left neither a page nor a server that is known here. */
+export function serverRendered({ name, outputs, servers }: ServerFramework): Diagnostic {
+  const entries = servers.map(({ entry }) => entry).join(' or ')
   return {
     origin: 'build',
     severity: 'error',
     code: 'SERVER_RENDERED',
-    message: `This ${name} app is rendered by a server: its build has no index.html in ${outputs.join(' or ')}.`,
-    hint: 'start a live session, which runs its server; built servers are not served yet. Or let the build prerender "/"',
+    message: `This ${name} app is rendered by a server: its build left neither ${entries} nor an index.html in ${outputs.join(' or ')}.`,
+    hint: 'build for Node, the preset or adapter whose output a Node server runs, or let the build prerender "/"; a live session shows the app all the same',
   }
 }
 

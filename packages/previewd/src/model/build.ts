@@ -20,6 +20,8 @@ export interface Build {
   finishedAt?: string
   durationMs?: number
   artifact?: { files: number; bytes: number }
+  /** Of one whose pages a server renders. */
+  server?: { framework: string }
   diagnostics: Diagnostic[]
   timings: { syncMs?: number; installMs?: number; buildMs?: number }
   /** Key of the environment it used. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { fromToolError } from '../build/tool-error.ts'
@@ -9,6 +10,9 @@ import { LogEvents } from './log-events.ts'
 import type { PipelineParts } from './parts.ts'
 
 type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
+
+/** Projects whose servers wrote last; a log holds what it has not told yet. */
+const MAX_SERVER_LOGS = 500
 
 interface Shown {
   update: DevUpdate
@@ -23,6 +27,7 @@ export class LiveChanges {
   readonly #onChange: (project: string) => void
   readonly #shown = new Map<string, Shown>()
   readonly #logs = new Map<string, LogEvents>()
+  readonly #serverLogs = new LRUCache<string, LogEvents>({ max: MAX_SERVER_LOGS })
   readonly #stopListening: (() => void)[]
 
   /** `onChange` is called whenever the session of a project, its viewers or their words are other than before. */
@@ -62,12 +67,14 @@ export class LiveChanges {
     }
   }
 
-  /** A line that the dev server of a project wrote. */
-  log(project: string, { stream, text }: LogLine): void {
-    if (!this.isOn(project)) return
+  /** A line that the dev server of a project wrote, or the server of its build. */
+  log(project: string, { stream, text }: LogLine, of: 'session' | 'server'): void {
+    if (of === 'session' && !this.isOn(project)) return
     const { projects, events } = this.#parts
-    const log = this.#logs.get(project) ?? new LogEvents(events, project, { session: true })
-    this.#logs.set(project, log)
+    const logs = of === 'session' ? this.#logs : this.#serverLogs
+    const source = of === 'session' ? { session: true as const } : { server: true as const }
+    const log = logs.get(project) ?? new LogEvents(events, project, source)
+    logs.set(project, log)
     const redact = redactor(projects.get(project)?.settings.env ?? {})
     log.push({ at: new Date().toISOString(), stream, text: toPlainText(redact(text)) })
   }

@@ -5,8 +5,8 @@ const BATCH_AFTER_MS = 100
 const BATCH_LINES = 200
 const BATCH_BYTES = 64 * 1024
 
-/** What writes a log: a build, or a session, whose log is kept nowhere else. */
-export type LogSource = { buildId: string } | { session: true }
+/** What writes a log: a build, or a session or the server of a build, whose logs are kept nowhere else. */
+export type LogSource = { buildId: string } | { session: true } | { server: true }
 
 /** Publishes a log as events of many lines; what comes faster than that is dropped, or left to the log itself. */
 export class LogEvents {

@@ -1,5 +1,6 @@
 import type { BuildLogs } from '../build/log.ts'
 import type { Config } from '../config.ts'
+import type { AppServers } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import type { Environments } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
@@ -20,6 +21,8 @@ export interface PipelineParts {
   environments: Environments
   workers: Workers
   sessions: Sessions
+  /** Of builds whose pages a server renders. */
+  appServers?: Pick<AppServers, 'stop'> | undefined
   /** Pages that show a session; without, nothing is ever painted. */
   viewers?: Viewers | undefined
   artifacts: Artifacts

@@ -201,9 +201,9 @@ export class BuildPipeline implements Pipeline {
     await this.#parts.sessions.stop(id, 'It was stopped.')
   }
 
-  /** What a session's dev server writes goes here; it is told as events and kept nowhere. */
-  sessionLog(id: string, line: LogLine): void {
-    this.#live.log(id, line)
+  /** What a session's dev server, or the server of a build, writes goes here; it is told as events and kept nowhere. */
+  sessionLog(id: string, line: LogLine, of: 'session' | 'server' = 'session'): void {
+    this.#live.log(id, line, of)
   }
 
   sessionCounts() {
@@ -353,6 +353,7 @@ export class BuildPipeline implements Pipeline {
     await this.#followers.stop(id)
     await this.#syncs.clear(id)
     await this.#parts.sessions.stop(id, 'The project was deleted.', { keep: false })
+    await this.#parts.appServers?.stop(id)
     await this.#scheduler.clear(id)
     await this.#afterwork.clear(id)
     await this.#parts.projects.delete(id)

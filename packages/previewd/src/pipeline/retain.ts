@@ -1,3 +1,4 @@
+import { serverId } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import { type Build, isFinished } from '../model/build.ts'
 import type { Builds, Projects } from '../model/store.ts'
@@ -36,6 +37,7 @@ export async function retain(
     if (place < 0 && remembered.has(build.id)) continue
     await parts.artifacts.remove(project, build.id)
     await parts.artifacts.remove(project, variantId(build.id))
+    await parts.artifacts.remove(project, serverId(build.id))
     parts.builds.delete(project, build.id)
   }
 }

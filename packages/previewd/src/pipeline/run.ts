@@ -6,6 +6,7 @@ import { type BuildPlan, hasViteTask, modeWarnings, planBuild } from '../build/p
 import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { PreviewdError } from '../errors.ts'
+import { serverId } from '../model/app-server.ts'
 import type { Build } from '../model/build.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Environment } from '../model/environment.ts'
@@ -179,6 +180,7 @@ async function execute(
     workers,
     limits: config.build,
     writer,
+    createServer: () => artifacts.create(project, serverId(buildId)),
     variant,
     onLog,
     signal,
@@ -196,6 +198,7 @@ function finish(
   build.finishedAt = new Date().toISOString()
   build.durationMs = Date.parse(build.finishedAt) - Date.parse(build.startedAt ?? build.finishedAt)
   if (run.artifact) build.artifact = run.artifact
+  if (run.server) build.server = run.server
   for (const { severity, message, file } of run.diagnostics) {
     log.append({ stream: 'stderr', text: `${severity}: ${file ? `${file}: ` : ''}${message}` })
   }

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { OriginPattern } from '../lib/origin-pattern.ts'
+import type { AppServers } from '../model/app-server.ts'
 import type { Artifact, Artifacts } from '../model/artifact.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Grants } from '../model/grant.ts'
@@ -36,6 +37,8 @@ export interface GatewayOptions {
   sessions?: Pick<Sessions, 'address' | 'untilLive' | 'recorded' | 'view'>
   /** Gets what editors' pages ask their dev servers for. */
   requests?: SeenRequests
+  /** Where requests go that a build's own server answers; without, builds are served as files alone. */
+  appServers?: AppServers
   /** Gets what editors' pages report; their pages carry no client script without it. */
   viewers?: OpenViewers
   /** Asked for projects that exist. Its `urls` are where navigations to a path are sent. */

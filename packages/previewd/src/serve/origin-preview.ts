@@ -2,13 +2,15 @@ import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
 import type { Artifact, Encoding } from '../model/artifact.ts'
 import { admit } from './admit.ts'
 import { sendMessage } from './answers.ts'
+import { type AppVisit, answerFromApp } from './app/answer-from-app.ts'
 import type { Backends } from './backend/backends.ts'
 import { CLIENT_PATH, sendClientScript } from './client/client-script.ts'
 import { findEarlierAsset } from './earlier-assets.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { sendInstrumentedPage } from './instrumented-page.ts'
-import { NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
+import { isReading, NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
+import { resolveFile } from './resolve-file.ts'
 import { answerAsSession } from './session/answer.ts'
 import { sessionUrl } from './session/editor-session.ts'
 import { serveSite } from './site.ts'
@@ -45,7 +47,10 @@ export async function answerAtOrigin(
   const asked = url === undefined ? undefined : { project, url, agent: parts.sessionAgent }
   if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return
   const { rawPath, query } = splitTarget(req.url ?? '')
-  const path = refuseUnfit(req, res, rawPath)
+  const path = refuseUnfit(req, res, rawPath, () => {
+    const buildId = target.buildId ?? project.published?.buildId
+    return buildId !== undefined && hasServer(project.id, buildId, parts.options)
+  })
   if (path === undefined) return
   const admitted = admit(req, res, project, { rawPath, query }, parts.options)
   if (admitted === undefined) return
@@ -72,6 +77,8 @@ async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> 
   const isPrivate = visit.project.settings.visibility === 'private'
   const representations = parts.profiles.of(isPrivate, false)
   const isInstrumented = visit.editor && visit.project.settings.instrument && options.viewers !== undefined
+  const instrumentedRevision = isInstrumented ? visit.project.published?.revision : undefined
+  if (await answeredByServer(visit, opened, { instrumentedRevision }, parts)) return
   await serveSite(visit, {
     artifact: opened,
     representations,
@@ -121,11 +128,37 @@ async function answerBuild(visit: Visit, buildId: string, parts: OriginParts): P
   if (build.state !== 'succeeded') {
     return sendWaitingPage(visit, toBuildViewerStatus(build, visit.editor), options)
   }
+  const artifact = await options.artifacts.open(project.id, buildId)
+  if (await answeredByServer(visit, artifact, { only: true, instrumentedRevision: undefined }, parts)) return
   await serveSite(visit, {
-    artifact: await options.artifacts.open(project.id, buildId),
+    artifact,
     representations: parts.profiles.of(project.settings.visibility === 'private', true),
     accepted: parts.accepted(req.headers['accept-encoding']),
   })
+}
+
+/** Answers what is no file of a build that left a server, unless it is a file of an earlier build that open pages need. */
+async function answeredByServer(
+  visit: Visit,
+  artifact: Artifact,
+  how: Pick<AppVisit, 'only' | 'instrumentedRevision'>,
+  { options, sessionAgent: agent }: OriginParts,
+): Promise<boolean> {
+  const { req, path, project } = visit
+  const { appServers: servers } = options
+  const { buildId } = artifact
+  const isFile =
+    isReading(req) && resolveFile(artifact.files, path, { spa: false, navigation: false }).kind === 'file'
+  if (isFile || servers === undefined || !hasServer(project.id, buildId, options)) return false
+  const nowMs = options.now?.() ?? Date.now()
+  if (await findEarlierAsset(path, { id: project.id, published: buildId }, { ...options, nowMs }))
+    return false
+  await answerFromApp(visit, { ...how, buildId, servers, agent }, options)
+  return true
+}
+
+function hasServer(project: string, buildId: string, { builds }: Pick<GatewayOptions, 'builds'>): boolean {
+  return builds.get(project, buildId)?.server !== undefined
 }
 
 const NO_BUILD = {

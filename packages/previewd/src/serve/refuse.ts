@@ -35,18 +35,31 @@ const READ_ONLY = {
 
 /**
  * Refuses what no preview answers, and returns the decoded path of what is left. Files whose name begins with a dot
- * are as good as absent: in static projects they are `.env` and `.git`.
+ * are as good as absent: in static projects they are `.env` and `.git`. `takesAnyMethod`: a server answers, not files.
  */
-export function refuseUnfit(req: IncomingMessage, res: ServerResponse, rawPath: string): string | undefined {
+export function refuseUnfit(
+  req: IncomingMessage,
+  res: ServerResponse,
+  rawPath: string,
+  takesAnyMethod: () => boolean = () => false,
+): string | undefined {
   const path = decodePath(rawPath)
-  const refusal = path === undefined ? MALFORMED : refusalOf(req, path)
+  const refusal = path === undefined ? MALFORMED : refusalOf(req, path, takesAnyMethod)
   if (refusal === undefined) return path
   sendMessage(req, res, refusal)
   return undefined
 }
 
-function refusalOf(req: IncomingMessage, path: string): Parameters<typeof sendMessage>[2] | undefined {
+function refusalOf(
+  req: IncomingMessage,
+  path: string,
+  takesAnyMethod: () => boolean,
+): Parameters<typeof sendMessage>[2] | undefined {
   if (req.headers['service-worker'] !== undefined) return NO_SERVICE_WORKERS
-  if (req.method !== 'GET' && req.method !== 'HEAD') return READ_ONLY
+  if (!isReading(req) && !(takesAnyMethod() && !path.startsWith('/.previewd/'))) return READ_ONLY
   return hasHiddenSegment(path) && !path.startsWith('/.previewd/') ? NOTHING_HERE : undefined
+}
+
+export function isReading({ method }: IncomingMessage): boolean {
+  return method === 'GET' || method === 'HEAD'
 }

@@ -10,6 +10,7 @@ import {
   type DevServer,
   type DevTask,
   type DevUpdate,
+  type InputEntry,
   type LogLine,
   type TaskOutcome,
   type Worker,
@@ -44,6 +45,8 @@ export interface DevWorkerSpec extends Serving {
   bundle?: (() => Promise<KeptBundle | undefined>) | undefined
   /** The page that was recorded before; its modules go on to be used where the names of the dependencies are the same. */
   recorded?: { generation: string; token: string; bundle?: string } | undefined
+  /** Put besides. */
+  entries?: InputEntry[]
 }
 
 const MIB = 1024 * 1024
@@ -118,7 +121,7 @@ export class DevWorker {
     } catch (error) {
       await resources.disposeAsync()
       if (late.signal.aborted) {
-        throw new DevServerFailed(`The dev server did not answer within ${START_TIMEOUT_MS / 1000} s.`)
+        throw new DevServerFailed(`The server did not answer within ${START_TIMEOUT_MS / 1000} s.`)
       }
       throw error instanceof WorkerError ? new DevServerFailed(error.message) : error
     } finally {
@@ -221,6 +224,7 @@ async function launch(
   if (environment && environment.entries.length > 0 && !worker.waited) await worker.put(environment.entries)
   await using bundle = await spec.bundle?.()
   if (bundle) await worker.put(bundle.entries())
+  if (spec.entries && spec.entries.length > 0) await worker.put(spec.entries)
   let lastLine = ''
   const env = { ...task.env, ...PROXY_ENV }
   const { recorded } = spec
@@ -265,9 +269,9 @@ function words(outcome: TaskOutcome, lastLine: string): string {
   if (outcome.kind === 'failed') {
     const code = outcome.exitCode === null ? '' : ` with exit code ${outcome.exitCode}`
     const said = outcome.errors[0]?.message ?? lastLine
-    return said === '' ? `The dev server ended${code}.` : `The dev server ended${code}: ${said}`
+    return said === '' ? `The server ended${code}.` : `The server ended${code}: ${said}`
   }
-  if (outcome.kind === 'out_of_memory') return 'The dev server needed more memory than it may have.'
+  if (outcome.kind === 'out_of_memory') return 'The server needed more memory than it may have.'
   if (outcome.kind === 'violation') return outcome.detail
-  return outcome.kind === 'succeeded' ? 'The dev server ended by itself.' : 'The dev server was ended.'
+  return outcome.kind === 'succeeded' ? 'The server ended by itself.' : 'The server was ended.'
 }

@@ -9,6 +9,8 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
+/** Somebody who is no editor. */
+const VISITOR = { 'x-forwarded-for': '192.0.2.1' }
 const load = (text: string) => `import { platform } from 'node:os'
 export const load = () => ({ text: '${text} on ' + platform() })
 `
@@ -49,14 +51,16 @@ test('a page that a server renders follows edits of itself at once, and of its s
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
 
   await using opened = await openPage(browser, client.previewUrl('kit'), { text: 'rendered on linux' })
-  await expect.poll(() => opened.page.title()).toBe('awake')
+  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
   await client.push('kit', { 'src/routes/+page.svelte': page('second') }, { wait: 'live' })
   await opened.page.getByRole('heading', { name: 'second' }).waitFor()
   await client.push('kit', { 'src/routes/+page.server.js': load('served') }, { wait: 'live' })
   await opened.page.getByText('served on linux').waitFor()
 
   const built = await client.push('kit', {}, { wait: 'built' })
-  expect(built.status).toMatchObject({ state: 'error', diagnostics: [{ code: 'SERVER_RENDERED' }] })
+  expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'SvelteKit' } } })
+  expect((await client.preview('kit', '/', VISITOR)).text).toContain('served on linux')
+  expect((await client.preview('kit', '/_app/version.json', VISITOR)).code).toBe(200)
 }, 120_000)
 
 const astro = (text: string) => `---
@@ -81,10 +85,125 @@ test('a framework that starts Vite itself gets its pages reloaded by each edit, 
   const started = await client.push('astro', ASTRO, { wait: 'live', timeoutMs: 100_000 })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
   await using opened = await openPage(browser, client.previewUrl('astro'), { text: 'first on linux' })
-  await expect.poll(async () => (await client.status('astro')).painted).toMatchObject({ revision: 1 })
+  await expect
+    .poll(async () => (await client.status('astro')).painted, { timeout: 30_000 })
+    .toMatchObject({ revision: 1 })
   const edit = { 'src/pages/index.astro': astro('second') }
   const edited = await client.push('astro', edit, { wait: 'painted' })
   expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
   expect(await opened.page.textContent('h1')).toBe('second on linux')
+  expect(opened.problems).toEqual([])
+}, 120_000)
+
+const REACT = {
+  react: '^19.2.0',
+  'react-dom': '^19.2.0',
+}
+const START_ROOT = `import { createRootRoute, HeadContent, Outlet, Scripts } from '@tanstack/react-router'
+export const Route = createRootRoute({
+  component: () => (
+    <html>
+      <head><link rel="icon" href="data:," /><HeadContent /></head>
+      <body><Outlet /><Scripts /></body>
+    </html>
+  ),
+})
+`
+const startPage = (text: string) => `import { createFileRoute } from '@tanstack/react-router'
+import { createServerFn } from '@tanstack/react-start'
+import { platform } from 'node:os'
+import { useEffect, useState } from 'react'
+const greet = createServerFn().handler(async () => 'greetings from ' + platform())
+export const Route = createFileRoute('/')({ loader: () => greet(), component: Home })
+function Home() {
+  const [asked, setAsked] = useState('nothing')
+  useEffect(() => void (document.title = 'awake'), [])
+  const ask = async () => setAsked('asked: ' + (await greet()))
+  return <main><h1>${text}</h1><p>{Route.useLoaderData()}</p><button onClick={ask}>{asked}</button></main>
+}
+`
+const TANSTACK_START = {
+  'package.json': JSON.stringify({
+    private: true,
+    type: 'module',
+    scripts: { dev: 'vite dev', build: 'vite build' },
+    dependencies: {
+      '@tanstack/react-router': '^1.169.0',
+      '@tanstack/react-start': '^1.169.0',
+      nitro: '^3.0.0',
+      ...REACT,
+    },
+    devDependencies: { '@vitejs/plugin-react': '^6.0.0', vite: '^8.0.0' },
+  }),
+  'vite.config.ts': `import { tanstackStart } from '@tanstack/react-start/plugin/vite'
+import react from '@vitejs/plugin-react'
+import { nitro } from 'nitro/vite'
+export default { plugins: [tanstackStart(), react(), nitro()] }
+`,
+  'src/router.tsx': `import { createRouter } from '@tanstack/react-router'
+import { routeTree } from './routeTree.gen'
+export const getRouter = () => createRouter({ routeTree })
+`,
+  'src/routes/__root.tsx': START_ROOT,
+  'src/routes/index.tsx': startPage('first'),
+}
+
+test('a TanStack Start app is edited live, then its build is served by its own server, which wakes for who asks', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const started = await client.push('start', TANSTACK_START, { wait: 'live', timeoutMs: 100_000 })
+  expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  {
+    await using opened = await openPage(browser, client.previewUrl('start'), { text: 'first' })
+    await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+    await opened.page.getByRole('button', { name: 'nothing' }).click()
+    await opened.page.getByText('asked: greetings from linux').waitFor()
+    await client.push('start', { 'src/routes/index.tsx': startPage('second') }, { wait: 'painted' })
+    await opened.page.getByRole('heading', { name: 'second' }).waitFor()
+    expect(opened.problems).toEqual([])
+  }
+  const built = await client.push('start', {}, { wait: 'built' })
+  expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'TanStack Start' } } })
+  await fetch(`${client.url}/v1/projects/start/session`, { method: 'DELETE' })
+  await using opened = await openPage(browser, client.previewUrl('start'), { text: 'second' })
+  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  await opened.page.getByRole('button', { name: 'nothing' }).click()
+  await opened.page.getByText('asked: greetings from linux').waitFor()
+  expect(opened.problems).toEqual([])
+}, 120_000)
+
+const REACT_ROUTER = {
+  'package.json': JSON.stringify({
+    private: true,
+    type: 'module',
+    scripts: { dev: 'react-router dev', build: 'react-router build' },
+    dependencies: { '@react-router/node': '^7.9.0', isbot: '^5.1.0', 'react-router': '^7.9.0', ...REACT },
+    devDependencies: { '@react-router/dev': '^7.9.0', vite: '^7.1.0' },
+  }),
+  'vite.config.js':
+    "import { reactRouter } from '@react-router/dev/vite'\nexport default { plugins: [reactRouter()] }\n",
+  'app/routes.js': "import { index } from '@react-router/dev/routes'\nexport default [index('home.jsx')]\n",
+  'app/root.jsx': `import { Links, Meta, Outlet, Scripts } from 'react-router'
+export default function Root() {
+  return <html><head><link rel="icon" href="data:," /><Meta /><Links /></head><body><Outlet /><Scripts /></body></html>
+}
+`,
+  'app/home.jsx': `import { Form } from 'react-router'
+export const loader = ({ request }) => 'loaded at ' + new URL(request.url).pathname
+export const action = async ({ request }) => 'sent ' + (await request.formData()).get('word')
+export default function Home({ loaderData, actionData }) {
+  return <Form method="post"><p>{loaderData}</p><input name="word" defaultValue="hello" /><button>{actionData ?? 'send'}</button></Form>
+}
+`,
+}
+
+test('a React Router app that was only built takes forms at its server', async () => {
+  await using daemon = await startDaemonUnderTest()
+  const { client } = daemon
+  const built = await client.push('router', REACT_ROUTER, { wait: 'built', timeoutMs: 100_000 })
+  expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'React Router' } } })
+  await using opened = await openPage(browser, client.previewUrl('router'), { text: 'loaded at /' })
+  await opened.page.getByRole('button', { name: 'send' }).click()
+  await opened.page.getByRole('button', { name: 'sent hello' }).waitFor()
   expect(opened.problems).toEqual([])
 }, 120_000)

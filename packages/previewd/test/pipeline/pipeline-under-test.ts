@@ -29,6 +29,8 @@ export interface PipelineUnderTest extends AsyncDisposable {
   events: EventBus
   pipeline: BuildPipeline
   sessions: LiveSessions
+  /** What runs project code. */
+  parts: Pick<SessionsOptions, 'workers' | 'environments'>
   errors: unknown[]
   /** Sends files and waits until their revision is built (or checked). */
   push(
@@ -128,6 +130,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     events,
     pipeline,
     sessions,
+    parts: { workers, environments },
     errors,
     async push(project, files, wait = 'built') {
       const { revision } = await pipeline.applyChanges(project, batchOf(files))

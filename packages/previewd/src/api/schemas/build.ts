@@ -33,6 +33,10 @@ export const build = z
     finishedAt: time.exactOptional(),
     durationMs: z.number().exactOptional(),
     artifact: z.object({ files: z.number().int(), bytes: z.number().int() }).exactOptional(),
+    server: z
+      .object({ framework: z.string() })
+      .exactOptional()
+      .meta({ description: 'Its pages are rendered by a server, which runs while somebody asks for them' }),
     diagnostics: z.array(diagnostic),
     timings,
     environment: z.string().exactOptional().meta({ description: 'Key of the dependencies it used' }),

@@ -16,11 +16,11 @@ import {
 } from './compress.ts'
 import { clientInjection } from './inject-client.ts'
 
-/** A dev server that says nothing for so long is not waited for; the first answer of one takes its time. */
+/** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 256
 
-/** Connections to dev servers: each has a socket of its own, so that they are never shared between projects. */
+/** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
   return new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS, maxFreeSockets: 16 })
 }
@@ -40,48 +40,76 @@ export async function answerFromSession(
   session: ProxiedSession,
   options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
+  const { revision, generation, instrument, ...server } = session
+  const tag = instrument && isNavigation(req) ? clientTag('session', revision, generation) : undefined
+  const kind = { isPrivate: false, isOfSources: true, failure: NO_ANSWER }
+  return answerFromServer(req, res, { ...server, ...kind, tag }, options)
+}
+
+/** A server of a project, in its sandbox. */
+export interface ProjectServer {
+  socket: string
+  /** Asked for in place of the request's. */
+  url: string
+  agent: Agent
+  /** Put first into pages. */
+  tag: string | undefined
+  /** What it answers is for nobody but who asked. */
+  isPrivate: boolean
+  /** It serves the sources of the project, which are for the pages of its own origin. */
+  isOfSources: boolean
+  /** Said where it does not answer. */
+  failure: Parameters<typeof sendMessage>[2]
+  /** Called where it has what was asked for. */
+  onFound?: () => void
+}
+
+/** Answers with what a server of the project says. */
+export async function answerFromServer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  server: ProjectServer,
+  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
+): Promise<void> {
   const proxy = createProxyServer({
-    target: { socketPath: session.socket },
-    agent: session.agent,
+    target: { socketPath: server.socket },
+    agent: server.agent,
     selfHandleResponse: true,
     proxyTimeout: SILENCE_TIMEOUT_MS,
   })
   const change: Change = {
-    tag:
-      session.instrument && isNavigation(req)
-        ? clientTag('session', session.revision, session.generation)
-        : undefined,
-    // Looked at before the headers are made those for the dev server.
+    ...server,
+    // Looked at before the headers are made those for the server.
     compress: isRemote(req) && acceptsGzip(req),
   }
   const fail = (error: unknown): void => {
-    options.logger.debug({ err: error }, 'A dev server did not answer')
+    options.logger.debug({ err: error }, 'A server of a project did not answer')
     if (res.headersSent || res.destroyed) res.destroy()
-    else sendMessage(req, res, NO_ANSWER)
+    else sendMessage(req, res, server.failure)
   }
   proxy.on('proxyRes', (answer) => {
-    if (answer.statusCode === 200 || answer.statusCode === 304) session.onFound()
+    if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
     void sendAnswer(req, res, answer, change, options).catch(fail)
   })
-  req.headers = toDevServerHeaders(req, options)
-  req.url = session.url
+  req.headers = toServerHeaders(req, server, options)
+  req.url = server.url
   await proxy.web(req, res).catch(fail)
 }
 
 /** A page is asked for whole and as it is, because a script is put into it. */
-function toDevServerHeaders(
+function toServerHeaders(
   req: IncomingMessage,
+  { isOfSources, tag }: ProjectServer,
   { isOwnKey }: Pick<GatewayOptions, 'isOwnKey'>,
 ): IncomingHttpHeaders {
   const headers = toUpstreamHeaders(req, isOwnKey)
-  if (!isNavigation(req)) return headers
+  if (!isNavigation(req) || !(isOfSources || tag !== undefined)) return headers
   for (const name of ['if-none-match', 'if-modified-since', 'if-range', 'range']) delete headers[name]
   return { ...headers, 'accept-encoding': 'identity' }
 }
 
 /** What is done to an answer where it can be. */
-interface Change {
-  tag: string | undefined
+interface Change extends Pick<ProjectServer, 'tag' | 'isPrivate' | 'isOfSources'> {
   compress: boolean
 }
 
@@ -89,15 +117,18 @@ async function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
   answer: IncomingMessage,
-  { tag, compress }: Change,
+  { tag, compress, isPrivate, isOfSources }: Change,
   { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isInjected = tag !== undefined && isWholePage(answer)
-  const drop = isInjected ? ['content-length', 'etag', 'last-modified', 'accept-ranges'] : []
+  const drop = [
+    ...(isInjected ? ['content-length', 'etag', 'last-modified', 'accept-ranges'] : []),
+    ...(isPrivate ? ['cache-control', 'expires'] : []),
+  ]
   const headers = toClientHeaders(answer.rawHeaders, { frameAncestors, drop })
-  // The sources of a project are for the pages of its own origin.
+  if (isPrivate) headers.push('Cache-Control', 'private, no-cache')
   const isPage = answer.headers['content-type']?.startsWith('text/html') === true
-  if (!isPage && answer.headers['cross-origin-resource-policy'] === undefined) {
+  if (isOfSources && !isPage && answer.headers['cross-origin-resource-policy'] === undefined) {
     headers.push('Cross-Origin-Resource-Policy', 'same-origin')
   }
   // A stream of events is silent for as long as it likes.
