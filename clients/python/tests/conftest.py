@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,25 @@ def project_id(client: PreviewdClient) -> Iterator[str]:
     yield name
     if any(project.id == name for project in client.projects.list()):
         client.projects.delete(name)
+
+
+@dataclass(frozen=True)
+class SourceFolder:
+    """A folder that the server may read projects from."""
+
+    path: Path
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, content in files.items():
+            (self.path / name).write_text(content)
+
+
+@pytest.fixture
+def source_folder() -> Iterator[SourceFolder]:
+    with tempfile.TemporaryDirectory(dir=os.environ["PREVIEWD_TEST_ROOT"]) as folder:
+        source = SourceFolder(Path(folder))
+        source.write({"old.txt": "old"})
+        yield source
 
 
 PAGE = "<!doctype html><title>Sample</title><h1>Hello</h1>"
