@@ -188,6 +188,7 @@ export type LegacyBuildStatus = {
 export type LegacySync = {
   changed_files?: Array<{
     path: string
+    /** `frontend` (the default) or `backend` */
     type?: string
   }>
 }

@@ -1,17 +1,16 @@
-import type { FastifyRequest } from 'fastify'
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod'
 import { z } from 'zod'
-import { PreviewdError } from '../errors.ts'
-import type { Project } from '../model/project.ts'
 import type { ProjectStatus } from '../model/status.ts'
-import { requireAccess } from './auth.ts'
 import type { ApiContext, ZodApp } from './context.ts'
+import {
+  legacyConfig as config,
+  findByAnyId,
+  legacyParams as params,
+  legacyTags as tags,
+} from './legacy-calls.ts'
+import { legacySyncRoute } from './legacy-sync.ts'
 import { logText } from './logs.ts'
 import { problems } from './schemas/common.ts'
-
-const tags = ['Original calls']
-const config = { access: 'any', legacy: true } as const
-const params = z.object({ id: z.string().max(200).meta({ description: 'Project id, or its externalId' }) })
 
 const buildState = z
   .object({
@@ -23,67 +22,15 @@ const buildState = z
   })
   .meta({ id: 'LegacyBuildStatus' })
 
-const syncBody = z
-  .object({ changed_files: z.array(z.object({ path: z.string(), type: z.string().optional() })) })
-  .partial()
-  .meta({ id: 'LegacySync' })
-  .nullish()
-
-const syncAnswer = z
-  .object({
-    status: z.enum(['building', 'no_changes']),
-    changes: z.array(z.string()).exactOptional(),
-  })
-  .meta({ id: 'LegacySyncAnswer' })
-
 /** The calls of the first plan, for platforms written against it; new clients use /v1. */
 export function legacyRoutes(context: ApiContext): FastifyPluginAsyncZod {
   return async (app) => {
-    syncRoute(app, context)
+    legacySyncRoute(app, context)
     buildRoute(app, context, '/build/:id', 'legacyBuild')
     buildRoute(app, context, '/api/build/:id', 'legacyApiBuild')
     statusRoute(app, context)
     logRoute(app, context)
   }
-}
-
-function find({ projects }: ApiContext, request: FastifyRequest, id: string): Project {
-  const project = projects.get(id) ?? projects.findByExternalId(id)
-  requireAccess(request, project?.id)
-  if (!project) throw new PreviewdError('PROJECT_NOT_FOUND', `There is no project ${id}.`)
-  return project
-}
-
-function syncRoute(app: ZodApp, context: ApiContext): void {
-  app.route({
-    method: 'POST',
-    url: '/sync-project/:id',
-    config,
-    schema: {
-      operationId: 'legacySync',
-      tags,
-      summary: 'Fetch the files that changed',
-      params,
-      body: syncBody,
-      response: { 200: syncAnswer, ...problems },
-    },
-    handler: async (request) => {
-      const project = find(context, request, request.params.id)
-      const known = await context.files.manifest(project.id)
-      const named = request.body?.changed_files ?? []
-      const missing = named.find(({ path }) => !known.files.has(path))
-      if (missing || named.length === 0) {
-        throw new PreviewdError(
-          'SOURCE_NOT_SUPPORTED',
-          'This project has no source to fetch files from: push them to /v1/projects/{id}/changes.',
-        )
-      }
-      // Whoever pushes the files and then calls this, as the plan does, is told how far they are.
-      const status = plainState(context.pipeline.status(project.id))
-      if (status !== 'building') return { status: 'no_changes' as const }
-      return { status, changes: named.map(({ path }) => path) }
-    },
-  })
 }
 
 function buildRoute(app: ZodApp, context: ApiContext, url: string, operationId: string): void {
@@ -99,7 +46,7 @@ function buildRoute(app: ZodApp, context: ApiContext, url: string, operationId: 
       response: { 200: buildState, ...problems },
     },
     handler: async (request) => {
-      const project = find(context, request, request.params.id)
+      const project = findByAnyId(context, request, request.params.id)
       await context.pipeline.requestBuild(project.id, {})
       return describe(context.pipeline.status(project.id))
     },
@@ -119,7 +66,7 @@ function statusRoute(app: ZodApp, context: ApiContext): void {
       response: { 200: buildState, ...problems },
     },
     handler: async (request) =>
-      describe(context.pipeline.status(find(context, request, request.params.id).id)),
+      describe(context.pipeline.status(findByAnyId(context, request, request.params.id).id)),
   })
 }
 
@@ -139,7 +86,7 @@ function logRoute(app: ZodApp, context: ApiContext): void {
       },
     },
     handler: async (request, reply) => {
-      const { id } = find(context, request, request.params.id)
+      const { id } = findByAnyId(context, request, request.params.id)
       const buildId = context.builds.newest(id)?.id
       const log = buildId === undefined ? undefined : await context.pipeline.log(id, { buildId })
       return reply.type('text/plain; charset=utf-8').send(logText(log))
