@@ -47,6 +47,16 @@ export interface ChangeBatch {
   replaceAll?: boolean
 }
 
+/** A batch that was decided on and is being made durable. */
+export interface ComingRevision {
+  revision: number
+  changed: readonly FileChange[]
+  /** Those that are added or modified, with their content; undefined where it is not held in memory. */
+  files: readonly (FileEntry & { content: Buffer | undefined })[]
+  /** Rejects where it does not become a revision after all. */
+  durable: Promise<unknown>
+}
+
 export interface AppliedChanges {
   revision: number
   changed: FileChange[]

@@ -1,4 +1,4 @@
-import type { Snapshot } from './files.ts'
+import type { ComingRevision, Snapshot } from './files.ts'
 import type { ProjectSettings } from './project.ts'
 import type { DevTask, DevUpdate } from './worker.ts'
 
@@ -81,6 +81,7 @@ export interface SessionAddress {
 /** How a project is served while it is edited, or in one sentence why it cannot be. */
 export type DevPlan = { root: string; task: DevTask } | { unavailable: string }
 
+/** What comes of it depends on the settings, on which files there are, and on what package.json says. */
 export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise<DevPlan>
 
 /** Live dev servers, at most one for each project. */
@@ -102,6 +103,11 @@ export interface Sessions {
    * `installed`: dependencies that could not be had before may be there now.
    */
   apply(project: string, options?: { installed?: boolean }): Promise<DevUpdate | undefined>
+  /**
+   * Lets open pages show a revision while it is being made durable, where nothing but edits of files are in it; they
+   * are told its number by the `apply` that follows. What does not become a revision is taken back.
+   */
+  foresee(project: string, coming: ComingRevision): void
   /** Sessions that wait for a place, start, are live or in error. */
   counts(): Readonly<Record<Exclude<SessionState, 'off'>, number>>
   close(): Promise<void>

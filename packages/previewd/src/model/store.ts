@@ -1,5 +1,5 @@
 import type { Build } from './build.ts'
-import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from './files.ts'
+import type { AppliedChanges, ChangeBatch, ComingRevision, Manifest, Snapshot } from './files.ts'
 import type { Project, ProjectSettings } from './project.ts'
 import type { SourceNotes } from './source.ts'
 
@@ -23,9 +23,13 @@ export interface Projects {
 export interface Files {
   /**
    * Applies a batch as one revision: atomic, ordered per project, durable when it resolves. A batch without an
-   * effective change makes no revision.
+   * effective change makes no revision. `onComing` hears of the revision while it is written.
    */
-  apply(project: string, batch: ChangeBatch): Promise<AppliedChanges>
+  apply(
+    project: string,
+    batch: ChangeBatch,
+    onComing?: (coming: ComingRevision) => void,
+  ): Promise<AppliedChanges>
   manifest(project: string): Promise<{ revision: number; files: Manifest }>
   snapshot(project: string): Promise<Snapshot>
 }

@@ -152,10 +152,16 @@ export interface DevServer {
   /** Which bundle of the dependencies it started with, where it had one: the addresses of their modules depend on it. */
   readonly bundle: string | undefined
   /**
-   * Rejects with a WorkerError where the worker is gone. The files were put before. One batch at a time. `reload`: the
-   * pages that are open show modules which it has not transformed since it started, so a hot update would miss them.
+   * Rejects with a WorkerError where the worker is gone. The files were put before, or are being put; where they did
+   * not get in, nothing happens. One batch at a time. Pages are told that they show the revision, and are not reloaded
+   * before one is given. `reload`: the pages that are open show modules which it has not transformed since it started,
+   * so a hot update would miss them.
    */
-  update(revision: number, changed: readonly FileChange[], options?: { reload?: boolean }): Promise<DevUpdate>
+  update(
+    revision: number | null,
+    changed: readonly FileChange[],
+    options?: { reload?: boolean },
+  ): Promise<Omit<DevUpdate, 'revision'>>
   /**
    * Lets it serve its modules as after a fresh start, at their plain addresses, for whoever keeps them; open pages
    * could not go on with those. Resolves with its bundle; rejects as `update` does.

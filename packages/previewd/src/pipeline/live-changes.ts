@@ -5,6 +5,7 @@ import { fromToolError } from '../build/tool-error.ts'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
+import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
 import type { DevUpdate, LogLine } from '../model/worker.ts'
 import { LogEvents } from './log-events.ts'
 import type { PipelineParts } from './parts.ts'
@@ -54,6 +55,12 @@ export class LiveChanges {
   isOn(project: string): boolean {
     const { state } = this.#parts.sessions.view(project)
     return state === 'live' || state === 'starting'
+  }
+
+  /** Makes a batch a revision; a session begins to show it meanwhile. */
+  async apply(project: string, batch: ChangeBatch): Promise<AppliedChanges> {
+    const { files, sessions } = this.#parts
+    return await files.apply(project, batch, (coming) => sessions.foresee(project, coming))
   }
 
   /** Never rejects. */

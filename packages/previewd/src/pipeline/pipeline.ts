@@ -122,7 +122,7 @@ export class BuildPipeline implements Pipeline {
     await this.#deleting.get(id)
     // Before anything is applied: a batch that is refused must not have changed the files.
     this.#scheduler.checkRoom(id)
-    const applied = await this.#parts.files.apply(id, batch)
+    const applied = await this.#live.apply(id, batch)
     const project = this.#parts.projects.get(id)
     if (applied.changed.length === 0 && !project) this.putProject(id, {})
     if (applied.changed.length === 0 || !project) return applied

@@ -3,7 +3,7 @@ import { join, posix } from 'node:path'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Egress, EgressPolicy } from '../model/egress.ts'
 import type { Environment } from '../model/environment.ts'
-import type { Manifest, Snapshot } from '../model/files.ts'
+import type { ComingRevision, FileEntry, Manifest, Snapshot } from '../model/files.ts'
 import type { PageRequest } from '../model/session.ts'
 import { sourceEntries } from '../model/source-entries.ts'
 import {
@@ -89,6 +89,8 @@ export class DevWorker {
   readonly #resources: AsyncDisposableStack
   #revision: number
   #files: Manifest
+  /** What edits did that came ahead of their revision. */
+  #ahead: DevUpdate['kind'] = 'none'
 
   constructor(
     { task, egress, environment }: DevWorkerSpec,
@@ -143,15 +145,42 @@ export class DevWorker {
     const changed = this.changesTo(snapshot)
     const gone = changed.flatMap(({ path, kind }) => (kind === 'deleted' ? [path] : []))
     const come = changed.flatMap(({ path }) => snapshot.files.get(path) ?? [])
-    // A worker that takes no files or whose plugins never answer is of no use any more.
+    // Sent one behind the other: nothing is told of files that did not get in.
+    const [, , update] = await this.#inTime([
+      gone.length > 0 && this.#worker.remove(gone),
+      come.length > 0 && this.#worker.put(sourceEntries(snapshot, come)),
+      this.server.update(snapshot.revision, changed, options),
+    ])
+    this.#files = snapshot.files
+    this.#revision = snapshot.revision
+    const kind = update.kind === 'none' ? this.#ahead : update.kind
+    this.#ahead = 'none'
+    return { ...update, revision: snapshot.revision, kind }
+  }
+
+  /**
+   * Brings in edits that are no revision yet. Open pages show them and are not told a number until `update` comes,
+   * which also takes back what became none.
+   */
+  async goAhead({ changed, files }: ComingRevision): Promise<void> {
+    const entries = files.flatMap(({ path, size, content }) =>
+      content ? { kind: 'file' as const, path, size, content } : [],
+    )
+    // Half of them may get in: until all have, what the worker has at their paths is like no file.
+    this.#files = replaced(
+      this.#files,
+      files.map((file) => ({ ...file, sha256: '' })),
+    )
+    const [, { kind }] = await this.#inTime([this.#worker.put(entries), this.server.update(null, changed)])
+    this.#files = replaced(this.#files, files)
+    this.#ahead = kind
+  }
+
+  /** A worker that takes no files or whose plugins never answer is of no use any more. */
+  async #inTime<T extends unknown[]>(work: [...T]): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
     const timer = setTimeout(() => void this.#worker.stop(), UPDATE_TIMEOUT_MS)
     try {
-      if (gone.length > 0) await this.#worker.remove(gone)
-      if (come.length > 0) await this.#worker.put(sourceEntries(snapshot, come))
-      const update = await this.server.update(snapshot.revision, changed, options)
-      this.#files = snapshot.files
-      this.#revision = snapshot.revision
-      return update
+      return await Promise.all(work)
     } finally {
       clearTimeout(timer)
     }
@@ -243,6 +272,12 @@ async function launch(
 
 function folderOf(task: DevTask): string {
   return task.kind === 'vite-dev' ? task.root : task.cwd
+}
+
+function replaced(files: Manifest, entries: readonly FileEntry[]): Manifest {
+  const next = new Map(files)
+  for (const { path, size, sha256 } of entries) next.set(path, { path, size, sha256 })
+  return next
 }
 
 function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits {

@@ -2,11 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
 import type { Environments } from '../model/environment.ts'
-import type { Snapshot } from '../model/files.ts'
+import type { ComingRevision, Snapshot } from '../model/files.ts'
+import type { ProjectSettings } from '../model/project.ts'
 import type { PlanDev, RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
 import { Attempts } from './attempts.ts'
+import { changePackages, changeWhatThereIs, isPlainEdit } from './changes.ts'
 import {
   DevServerFailed,
   DevWorker,
@@ -29,10 +31,6 @@ export interface SessionEvents {
   /** It needs no worker any more: it ended by itself, or is in error. */
   released: () => void
 }
-
-/** Files that decide what is installed; looked at only where one of them changed. */
-const PACKAGE_FILES =
-  /(?:^|\/)(?:package\.json|pnpm-workspace\.yaml|\.npmrc|pnpm-lock\.yaml|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|bun\.lockb?)$/
 
 /** There is nothing that a dev server could serve; the message says why. */
 class Unavailable extends Error {}
@@ -60,6 +58,8 @@ export class Session {
   #pool: SessionView['pool']
   #restarts = 0
   #memoryBytes = 0
+  /** Those of the plan by which its worker was started, or found to fit. */
+  #settings: ProjectSettings | undefined
   /** What package.json asks for could not be had; a later try may succeed. */
   #lacksPackages = false
   #usedAt: number
@@ -155,6 +155,11 @@ export class Session {
     return await this.#inTurn(() => this.#bringIn(installed))
   }
 
+  /** See {@link Sessions.foresee}. */
+  foresee(coming: ComingRevision): void {
+    if (this.#state === 'live') void this.#inTurn(() => this.#goAhead(coming))
+  }
+
   /** Gives up waiting, with a reason. */
   fail(reason: string): void {
     this.#become('error', reason)
@@ -230,6 +235,7 @@ export class Session {
     const settings = this.#parts.projects.get(this.project)?.settings
     if (!settings) throw new Unavailable('There is no such project.')
     const plan = await this.#parts.plan(snapshot, settings)
+    this.#settings = settings
     if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
     return { root: plan.root, task: plan.task, egress: settings.egress }
   }
@@ -285,16 +291,34 @@ export class Session {
     }
   }
 
+  async #goAhead(coming: ComingRevision): Promise<void> {
+    const worker = this.#worker
+    if (worker?.revision !== coming.revision - 1 || !isPlainEdit(coming) || this.#lastPage.isAhead) return
+    try {
+      await worker.goAhead(coming)
+    } catch (error) {
+      // A server that is gone is started anew; files that did not fit are tried again with the revision.
+      if (!(error instanceof WorkerError)) throw error
+    }
+    const isRevision = await coming.durable.then(
+      () => true,
+      () => false,
+    )
+    if (!isRevision) await this.#bringIn(false)
+  }
+
   /** Undefined where nothing is new. */
   async #update(worker: DevWorker, snapshot: Snapshot, installed: boolean): Promise<DevUpdate | undefined> {
-    const mayDiffer =
-      (installed && this.#lacksPackages) ||
-      worker.changesTo(snapshot).some(({ path }) => PACKAGE_FILES.test(path))
-    const spec = await this.#specAfter(worker, snapshot, mayDiffer)
+    const changes = worker.changesTo(snapshot)
+    const settings = this.#parts.projects.get(this.project)?.settings
+    const mayDiffer = (installed && this.#lacksPackages) || changePackages(changes)
+    const mayPlanOtherwise = changeWhatThereIs(changes) || !isDeepStrictEqual(settings, this.#settings)
+    const spec =
+      mayDiffer || mayPlanOtherwise ? await this.#specAfter(worker, snapshot, mayDiffer) : undefined
     const replaced = spec && (await this.#replace(worker, spec, snapshot))
     if (replaced) return replaced
     // Also without a change: files can be as they were two revisions ago.
-    if (snapshot.revision <= worker.revision) return undefined
+    if (snapshot.revision <= worker.revision && changes.length === 0) return undefined
     const update = await worker.update(snapshot, { reload: this.#lastPage.isAhead })
     await this.#lastPage.close()
     this.#events.changed()

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { PreviewdError } from '../errors.ts'
 import type { EventBus } from '../model/event.ts'
+import type { ComingRevision } from '../model/files.ts'
 import type {
   PageRequests,
   RecordedPage,
@@ -105,6 +106,10 @@ export class LiveSessions implements Sessions {
     const session = this.#sessions.get(project)
     if (session?.state === 'error' && this.#hasRoom()) this.#enqueue(session, { afresh: true })
     return await session?.apply(installed)
+  }
+
+  foresee(project: string, coming: ComingRevision): void {
+    this.#sessions.get(project)?.foresee(coming)
   }
 
   counts() {

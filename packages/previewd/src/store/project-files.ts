@@ -4,7 +4,7 @@ import { PreviewdError } from '../errors.ts'
 import { syncDirectory } from '../lib/file-io.ts'
 import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import { type Addition, PackFile } from '../lib/pack/pack-file.ts'
-import type { AppliedChanges, ChangeBatch, Manifest, Snapshot } from '../model/files.ts'
+import type { AppliedChanges, ChangeBatch, ComingRevision, Manifest, Snapshot } from '../model/files.ts'
 import { checkProjectId } from '../model/project-id.ts'
 import { withStorageErrors } from '../model/storage-error.ts'
 import type { Files } from '../model/store.ts'
@@ -54,7 +54,11 @@ export class ProjectFiles implements Files {
     this.#parts = parts
   }
 
-  async apply(project: string, batch: ChangeBatch): Promise<AppliedChanges> {
+  async apply(
+    project: string,
+    batch: ChangeBatch,
+    onComing: (coming: ComingRevision) => void = () => undefined,
+  ): Promise<AppliedChanges> {
     checkProjectId(project)
     if (this.#closing) {
       throw new PreviewdError('SHUTTING_DOWN', 'The server is being stopped; nothing was applied.')
@@ -64,7 +68,7 @@ export class ProjectFiles implements Files {
     }
     const sent = toAdditions(batch, this.#parts.limits)
     const applied = await this.#parts.queue.run(project, () =>
-      withStorageErrors(() => this.#applyInTurn(project, sent, batch)),
+      withStorageErrors(() => this.#applyInTurn(project, sent, batch, onComing)),
     )
     if (applied.changed.length > 0) {
       this.#parts.onRevision(project)
@@ -94,6 +98,7 @@ export class ProjectFiles implements Files {
     project: string,
     sent: readonly Addition[],
     batch: ChangeBatch,
+    onComing: (coming: ComingRevision) => void,
   ): Promise<AppliedChanges> {
     const { table } = this.#parts
     const pack = await this.#openInTurn(project)
@@ -111,7 +116,9 @@ export class ProjectFiles implements Files {
       if (changed.length === 0) return { revision, changed, unchanged }
       const sizeBytes = plan.additions.reduce((sum, { size }) => sum + size, 0)
       const turn = sizeBytes > LARGE_BYTES ? this.#large : this.#small
-      await turn.add(() => this.#commit(project, pack, revision + 1, plan))
+      const durable = turn.add(() => this.#commit(project, pack, revision + 1, plan))
+      onComing({ revision: revision + 1, changed, files: plan.additions.map(toComingFile), durable })
+      await durable
       return { revision: revision + 1, changed, unchanged }
     } finally {
       await pack?.release()
@@ -257,6 +264,10 @@ export class ProjectFiles implements Files {
       await rm(copyPath, { force: true })
     }
   }
+}
+
+function toComingFile({ path, size, sha256, content }: Addition): ComingRevision['files'][number] {
+  return { path, size, sha256, content: Buffer.isBuffer(content) ? content : undefined }
 }
 
 /** Like Promise.all, but nothing is under way any more when it rejects. */

@@ -54,7 +54,8 @@ export class HotBatches {
     return this.#servers.main
   }
 
-  async apply(revision: number, events: readonly FileEvent[], reload: boolean): Promise<BatchResult> {
+  /** Without a revision, pages get hot updates and hear nothing else: a reload would show what may be taken back. */
+  async apply(revision: number | null, events: readonly FileEvent[], reload: boolean): Promise<BatchResult> {
     const config = this.#server.config
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
@@ -66,8 +67,9 @@ export class HotBatches {
       return { kind: 'restart', errors: [] }
     }
     if ((await settling) || reload) this.#holdsReload = true
-    const result = await this.#finish(all, payloads)
-    this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
+    const result = await this.#finish(all, payloads, revision !== null)
+    if (revision !== null)
+      this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
     return result
   }
 
@@ -91,7 +93,11 @@ export class HotBatches {
     return payloads
   }
 
-  async #finish(events: readonly FileEvent[], payloads: readonly Payload[]): Promise<BatchResult> {
+  async #finish(
+    events: readonly FileEvent[],
+    payloads: readonly Payload[],
+    mayReload: boolean,
+  ): Promise<BatchResult> {
     for (const payload of payloads) {
       if (payload.type === 'update') this.#held.push(...(payload.updates ?? []))
       else if (payload.type === 'full-reload') this.#holdsReload = true
@@ -110,6 +116,7 @@ export class HotBatches {
       return { kind: 'none', errors }
     }
     const kind = this.#holdsReload ? 'reload' : this.#held.length > 0 ? 'hmr' : 'none'
+    if (kind === 'reload' && !mayReload) return { kind: 'none', errors }
     if (kind === 'reload') this.#send({ type: 'full-reload', path: '*' })
     else if (kind === 'hmr') this.#send({ type: 'update', updates: withoutRepeats(this.#held) })
     this.#forget()
@@ -118,8 +125,11 @@ export class HotBatches {
 
   /** Transforms what changed, as far as it is in use, so that errors are known before pages ask. */
   async #compile(events: readonly FileEvent[]): Promise<ToolError[]> {
+    const files = new Map(events.map(({ file, kind }) => [file, kind]))
+    // What pages will ask for next besides, such as a stylesheet that is made of what the changed file says.
+    for (const file of this.#heldFiles()) if (!files.has(file)) files.set(file, 'change')
     const results = await Promise.all(
-      events.map(async ({ file, kind }) => {
+      [...files].map(async ([file, kind]) => {
         const outcomes = kind === 'unlink' ? [] : await Promise.allSettled(this.#transforms(file))
         const failed = outcomes.filter((outcome) => outcome.status === 'rejected')
         if (failed.length > 0) this.#broken.add(file)
@@ -128,6 +138,14 @@ export class HotBatches {
       }),
     )
     return results.flat()
+  }
+
+  *#heldFiles(): Generator<string> {
+    const { urlToModuleMap } = this.#clientSide().moduleGraph
+    for (const { acceptedPath } of this.#held) {
+      const file = urlToModuleMap.get(acceptedPath)?.file
+      if (file) yield file
+    }
   }
 
   /** On the server side only what pages have no part in: the rest would be said twice. */

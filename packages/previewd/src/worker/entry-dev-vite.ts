@@ -24,6 +24,7 @@ export interface DevEnvironment {
 
 interface ModuleGraph {
   idToModuleMap: Map<string, ServedModule>
+  urlToModuleMap: Map<string, { file?: string | null }>
   getModulesByFile(file: string): Set<ServedModule> | undefined
   invalidateModule(module: ServedModule): void
 }
@@ -47,6 +48,7 @@ export interface ResolvedDevConfig {
     hmr?: unknown
     allowedHosts?: unknown
     port?: number
+    https?: unknown
     fs?: { allow?: string[] }
   }
 }
@@ -88,6 +90,8 @@ export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer)
       const { server } = config
       if (token !== undefined) config.webSocketToken = token
       server.watch = null
+      // TLS, where there is any, ends in front of previewd.
+      server.https = undefined
       server.allowedHosts = true
       server.fs?.allow?.push(PACKAGES)
       server.hmr = adaptedHmr(server.hmr)

@@ -1,5 +1,5 @@
 import { setGlobalProxyFromEnv } from 'node:http'
-import { Socket } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
 import type { ToolError } from '../model/worker.ts'
@@ -10,7 +10,7 @@ import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
 import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
 import { playServer } from './entry-rehearsal-server.ts'
-import { encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
+import { DEV_LISTENING_FD, encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
 
 export type DevRequest =
   | {
@@ -24,11 +24,12 @@ export type DevRequest =
       token?: string
     }
   /** Paths are relative to /app. */
-  | { type: 'update'; id: number; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'update'; id: number; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen'; id: number }
 
 export type DevAnswer =
-  | { type: 'listening'; bundle?: string }
+  /** Where it does not accept at the host's socket, somebody has to join that to its port. */
+  | { type: 'listening'; accepts: boolean; bundle?: string }
   | { type: 'freshened'; id: number; bundle?: string }
   | { type: 'failed'; errors: ToolError[] }
   | ({ type: 'updated'; id: number } & BatchResult)
@@ -86,10 +87,13 @@ class DevHost {
     if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
     this.#observeWrites()
     const servers = await startServers(framework, place)
+    const accepts = servers.main.httpServer !== null
+    if (accepts) await acceptAt(DEV_LISTENING_FD, servers)
     this.#servers = servers
     this.#batches = new HotBatches(servers)
     this.#revision = revision
-    this.#answer({ type: 'listening', ...(servers.bundle !== undefined && { bundle: servers.bundle }) })
+    const { bundle } = servers
+    this.#answer({ type: 'listening', accepts, ...(bundle !== undefined && { bundle }) })
   }
 
   async #rehearse(cwd: string): Promise<RehearsalAnswer> {
@@ -114,14 +118,14 @@ class DevHost {
 
   async #update({ id, revision, changed, reload }: DevRequest & { type: 'update' }): Promise<void> {
     const events = changed.map(({ path, kind }) => ({ file: join(APP, path), kind: KINDS[kind] }))
-    this.#revision = revision
-    const result = await this.#apply(events, reload)
+    if (revision !== null) this.#revision = revision
+    const result = await this.#apply(revision, events, reload)
     this.#answer({ type: 'updated', id, ...result })
   }
 
-  async #apply(events: readonly FileEvent[], reload = false): Promise<BatchResult> {
+  async #apply(revision: number | null, events: readonly FileEvent[], reload = false): Promise<BatchResult> {
     if (!this.#batches) return { kind: 'none', errors: [] }
-    return await this.#batches.apply(this.#revision, events, reload)
+    return await this.#batches.apply(revision, events, reload)
   }
 
   /** What plugins write follows as a batch of its own, under the revision that caused it. */
@@ -131,13 +135,22 @@ class DevHost {
       this.#timer = undefined
       const events = [...this.#generated.values()]
       this.#generated = new Map()
-      this.#queue = this.#queue.then(() => this.#apply(events)).catch(() => undefined)
+      this.#queue = this.#queue.then(() => this.#apply(this.#revision, events)).catch(() => undefined)
     }, SETTLE_MS)
   }
 
   #answer(answer: DevAnswer | RehearsalAnswer): void {
     this.#wire.write(encodeFrame(FRAME_MESSAGE, Buffer.from(JSON.stringify(answer))))
   }
+}
+
+/** The server has a port of its own as well; what comes from outside reaches it without the way through that. */
+function acceptAt(fd: number, servers: SessionServers): Promise<void> {
+  // A restart in place brings another one.
+  const outside = createServer({ allowHalfOpen: true }, (socket) =>
+    servers.main.httpServer?.emit('connection', socket),
+  )
+  return new Promise((resolve) => outside.listen({ fd }, resolve))
 }
 
 new DevHost().listen()

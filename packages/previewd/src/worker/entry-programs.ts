@@ -7,7 +7,7 @@ import type { ToolError } from '../model/worker.ts'
 import type { EntryChannel } from './entry-channel.ts'
 import { forwardLines } from './entry-log.ts'
 import type { RehearsalAnswer, RehearsalRequest } from './entry-rehearsal.ts'
-import { type ChildSettings, encodeFrame, FRAME_MESSAGE, FrameReader } from './protocol.ts'
+import { type ChildSettings, encodeFrame, FRAME_MESSAGE, FrameReader, LISTENING_FD } from './protocol.ts'
 
 export interface TaskEnd {
   exitCode: number | null
@@ -111,7 +111,7 @@ export class Programs {
     return spawn(process.execPath, [...this.#settings.nodeFlags, join(import.meta.dirname, SCRIPTS[kind])], {
       cwd: '/app',
       env: { ...this.environment('/app'), ...env },
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(kind === 'dev' ? [LISTENING_FD] : [])],
     })
   }
 }

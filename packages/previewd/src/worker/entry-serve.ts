@@ -7,7 +7,7 @@ import { FrameReader, type HostMessage, LISTENING_FD, type ServeRequest } from '
 
 const ASK_AGAIN_MS = 25
 
-/** The dev server of a session: started, told of changes, and joined to the socket at which the host listens. */
+/** The dev server of a session: started, told of changes, and reached at the socket that the host bound. */
 export class DevServerRunner {
   readonly #channel: EntryChannel
   readonly #programs: Programs
@@ -70,7 +70,7 @@ export class DevServerRunner {
       try {
         for (const frame of reader.read(bytes)) {
           const answer = JSON.parse(frame.body.toString('utf8')) as DevAnswer
-          if (answer.type === 'listening') this.#join(id, port, answer.bundle)
+          if (answer.type === 'listening') this.#reach(id, port, answer)
           else if (answer.type === 'failed') onFailed(answer)
           else if (answer.type === 'updated') {
             const { id, kind, errors } = answer
@@ -90,6 +90,11 @@ export class DevServerRunner {
       if (await answers(port)) return this.#join(id, port)
       await delay(ASK_AGAIN_MS)
     }
+  }
+
+  #reach(id: number, port: number, { accepts, bundle }: DevAnswer & { type: 'listening' }): void {
+    if (accepts) this.#channel.send({ type: 'serving', id, ...(bundle === undefined ? {} : { bundle }) })
+    else this.#join(id, port, bundle)
   }
 
   #join(id: number, port: number, bundle?: string): void {

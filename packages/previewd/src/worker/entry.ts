@@ -16,6 +16,7 @@ const collector = new Collector(channel)
 let tasks: TaskRunner | undefined
 let devServer: DevServerRunner | undefined
 let programs: Programs | undefined
+let inputFailed = false
 
 channel.listen(receive, (bytes) => input.write(bytes))
 
@@ -27,7 +28,7 @@ function receive(message: HostMessage): void {
   else if (message.type === 'rehearse') void rehearse(message)
   else if (message.type === 'run') void tasks?.run(message.id, message.task)
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
-  else if (message.type === 'change') devServer?.change(message)
+  else if (message.type === 'change') tellOfChange(message)
   else if (message.type === 'freshen') devServer?.freshen(message.id)
   else if (message.type === 'collect') void collector.run(message.id, message.directory)
   else collector.cancel(message.id)
@@ -35,7 +36,15 @@ function receive(message: HostMessage): void {
 
 function endInput(id: number): void {
   const failure = input.end()
+  inputFailed ||= failure !== undefined
   channel.send({ type: 'put-done', id, ...(failure ? { failure } : {}) })
+}
+
+/** The host says what it sends before it knows whether it got in; of half a batch the dev server hears nothing. */
+function tellOfChange(message: HostMessage & { type: 'change' }): void {
+  if (inputFailed) channel.send({ type: 'changed', id: message.id, kind: 'none', errors: [] })
+  else devServer?.change(message)
+  inputFailed = false
 }
 
 function removeFiles(id: number, paths: readonly string[]): void {

@@ -15,6 +15,8 @@ export const MAX_PATH_BYTES = 1024
 export const CHANNEL_FD = 3
 /** File descriptor of the listening socket in the child of a session. */
 export const LISTENING_FD = 6
+/** The same socket in the Node of a dev server, which accepts at it. */
+export const DEV_LISTENING_FD = 4
 
 export const FRAME_MESSAGE = 1
 export const FRAME_CHUNK = 2
@@ -46,7 +48,7 @@ export type HostMessage =
   | { type: 'run'; id: number; task: TaskRequest }
   /** A task that goes on: connections to the listening socket are joined to its port once it answers. */
   | { type: 'serve'; id: number; task: ServeRequest }
-  | { type: 'change'; id: number; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'change'; id: number; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen'; id: number }
   | { type: 'collect'; id: number; directory: string }
   | { type: 'collect-cancel'; id: number }

@@ -1,13 +1,12 @@
 import type { FileChange } from '../model/files.ts'
 import { type DevServer, type DevUpdate, type TaskOutcome, WorkerError } from '../model/worker.ts'
-import type { Channel } from './channel.ts'
 import type { CheckedMessage } from './child-message.ts'
-import { ProtocolError } from './protocol.ts'
+import { type HostMessage, ProtocolError } from './protocol.ts'
 
 type DevMessage = Extract<CheckedMessage, { type: 'serving' | 'changed' | 'freshened' }>
 type Answer = Exclude<DevMessage, { type: 'serving' }>
 type Question =
-  | { type: 'change'; revision: number; changed: FileChange[]; reload: boolean }
+  | { type: 'change'; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen' }
 type AnswerTo<Q extends Question> = Extract<
   Answer,
@@ -19,7 +18,8 @@ export interface RemoteDevServerParts {
   id: number
   socket: string
   ended: Promise<TaskOutcome>
-  channel: Channel
+  /** After the files that were sent before. */
+  send: (message: HostMessage) => Promise<unknown>
 }
 
 /** Paths of a batch that are told one by one; a larger batch would not fit into a message. */
@@ -61,10 +61,10 @@ export class RemoteDevServer implements DevServer {
   }
 
   async update(
-    revision: number,
+    revision: number | null,
     changed: readonly FileChange[],
     { reload = false }: { reload?: boolean } = {},
-  ): Promise<DevUpdate> {
+  ): Promise<Omit<DevUpdate, 'revision'>> {
     return await this.#inTurn(async () => {
       let last: Omit<DevUpdate, 'revision'> = { kind: 'none', errors: [] }
       for (let start = 0; start === 0 || start < changed.length; start += MAX_PATHS) {
@@ -72,7 +72,7 @@ export class RemoteDevServer implements DevServer {
         const { kind, errors } = await this.#ask({ type: 'change', revision, changed: part, reload })
         last = { kind, errors }
       }
-      return { revision, ...last }
+      return last
     })
   }
 
@@ -116,7 +116,7 @@ export class RemoteDevServer implements DevServer {
     const answered = new Promise<Answer>((resolve, reject) => {
       this.#asked = { id, answer, resolve, reject }
     })
-    await this.#parts.channel.send({ ...question, id })
+    await this.#parts.send({ ...question, id })
     return (await answered) as AnswerTo<Q>
   }
 }

@@ -17,10 +17,10 @@ import {
 import type { Cgroup } from './cgroup.ts'
 import { Channel } from './channel.ts'
 import type { CheckedMessage } from './child-message.ts'
-import { inputError, sendEntries } from './input.ts'
+import { Inputs } from './inputs.ts'
 import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
-import { type ChildSettings, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
+import { type ChildSettings, type HostMessage, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
 import { RemoteDevServer } from './remote-dev-server.ts'
 import { inApp, RunningTasks, type TaskEnd, toRequest, toServeRequest } from './tasks.ts'
 
@@ -53,8 +53,6 @@ const IDLE_TIMEOUT_MS = 10 * 60_000
 /** setTimeout fires at once beyond it. */
 const MAX_TIMER_MS = 0x7fffffff
 const END_TIMEOUT_MS = 5_000
-/** Paths of one message, which holds at most 1 MiB. */
-const MAX_PATHS = 500
 /** Share of the memory limit at which an abort of V8 counts as running out of memory. */
 const ABORT_MEMORY_SHARE = 0.6
 
@@ -69,7 +67,7 @@ export class Runner implements Worker {
   readonly #exited: Promise<void>
   #timer: NodeJS.Timeout
   readonly #tasks: RunningTasks
-  readonly #puts = new Map<number, (failure: WorkerError | undefined) => void>()
+  readonly #inputs: Inputs
   #output: { receiver: OutputReceiver; ended: () => void } | undefined
   #devServer: RemoteDevServer | undefined
   #ending: Ending | undefined
@@ -78,7 +76,6 @@ export class Runner implements Worker {
   #use: { wallMs: number; signal: AbortSignal | undefined } | undefined
   #socket: string | undefined
   #stderr = ''
-  #putQueue: Promise<unknown> = Promise.resolve()
   #collectQueue: Promise<unknown> = Promise.resolve()
   #settleReady: { resolve: () => void; reject: (cause: Error) => void }
   #settleDone: () => void
@@ -105,6 +102,11 @@ export class Runner implements Worker {
         this.#output.receiver.push({ chunk: bytes })
       },
       end: (violation) => this.#end(violation ? broken(violation.message) : { kind: 'gone' }),
+    })
+    this.#inputs = new Inputs({
+      channel: this.#channel,
+      nextId: () => this.#nextId++,
+      onBroken: (what) => this.#end(broken(what)),
     })
     this.#timer = this.#endAfter(START_TIMEOUT_MS)
     void this.#channel.send({ type: 'init', version: PROTOCOL_VERSION, settings: parts.settings })
@@ -133,21 +135,15 @@ export class Runner implements Worker {
 
   /** Loads the tools that a folder finds; rejects where that failed, which leaves a worker as good as a new one. */
   async rehearse(root: string, timeoutMs: number): Promise<void> {
-    const { id, done } = this.#awaitPut()
-    await this.#channel.send({ type: 'rehearse', id, cwd: inApp(root), timeoutMs })
-    await done
+    await this.#inputs.rehearse(inApp(root), timeoutMs)
   }
 
   async put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
-    await this.#inTurn(() => this.#put(entries))
+    await this.#inputs.put(entries)
   }
 
   async remove(paths: readonly string[]): Promise<void> {
-    await this.#inTurn(async () => {
-      for (let start = 0; start < paths.length; start += MAX_PATHS) {
-        await this.#remove(paths.slice(start, start + MAX_PATHS))
-      }
-    })
+    await this.#inputs.remove(paths)
   }
 
   async run(task: Task, onLog: (line: LogLine) => void = () => undefined): Promise<TaskOutcome> {
@@ -173,8 +169,9 @@ export class Runner implements Worker {
     if (socket === undefined || this.#devServer) throw new Error('this worker has no socket to serve at')
     const id = this.#nextId++
     const ended = this.#tasks.begin(id, onLog)
-    this.#devServer = new RemoteDevServer({ id, socket, ended, channel: this.#channel })
-    await this.#channel.send({ type: 'serve', id, task: toServeRequest(task, revision) })
+    const send = (message: HostMessage) => this.#inputs.send(message)
+    this.#devServer = new RemoteDevServer({ id, socket, ended, send })
+    await send({ type: 'serve', id, task: toServeRequest(task, revision) })
     return await Promise.race([this.#devServer.serving, ended])
   }
 
@@ -217,42 +214,6 @@ export class Runner implements Worker {
     await this.stop()
   }
 
-  /** What changes the files of the worker happens in the order in which it was asked for. */
-  async #inTurn(change: () => Promise<void>): Promise<void> {
-    const turn = this.#putQueue.then(change)
-    this.#putQueue = turn.catch(() => undefined)
-    await turn
-  }
-
-  async #remove(paths: string[]): Promise<void> {
-    if (this.#ending) throw this.#endedError()
-    const { id, done } = this.#awaitPut()
-    await this.#channel.send({ type: 'remove', id, paths })
-    await done
-  }
-
-  #awaitPut(): { id: number; done: Promise<void> } {
-    const id = this.#nextId++
-    const done = new Promise<void>((resolve, reject) => {
-      this.#puts.set(id, (failure) => (failure ? reject(failure) : resolve()))
-    })
-    // Rejected also while the entries are still being sent.
-    done.catch(() => undefined)
-    return { id, done }
-  }
-
-  async #put(entries: Iterable<InputEntry> | AsyncIterable<InputEntry>): Promise<void> {
-    if (this.#ending) throw this.#endedError()
-    const { id, done } = this.#awaitPut()
-    try {
-      if (await sendEntries(this.#channel, id, entries)) await this.#channel.send({ type: 'put-end', id })
-    } catch (error) {
-      this.#end(broken('half of an input'))
-      throw error
-    }
-    await done
-  }
-
   #receive(message: CheckedMessage): void {
     if (message.type === 'ready') {
       if (message.version !== PROTOCOL_VERSION) throw new ProtocolError('another version')
@@ -261,7 +222,7 @@ export class Runner implements Worker {
       this.#restartTimer()
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
-      this.#receivePutDone(message)
+      this.#inputs.receive(message)
     } else if (message.type === 'serving' || message.type === 'changed' || message.type === 'freshened') {
       if (!this.#devServer) throw new ProtocolError('words of no dev server')
       this.#devServer.receive(message)
@@ -270,13 +231,6 @@ export class Runner implements Worker {
     } else {
       this.#tasks.receive(message)
     }
-  }
-
-  #receivePutDone({ id, failure }: Extract<CheckedMessage, { type: 'put-done' }>): void {
-    const settle = this.#puts.get(id)
-    if (!settle) throw new ProtocolError('an answer to no input')
-    this.#puts.delete(id)
-    settle(failure && inputError(failure))
   }
 
   #receiveOfOutput(message: Extract<CheckedMessage, { type: 'entry' | 'collect-end' }>): void {
@@ -344,8 +298,7 @@ export class Runner implements Worker {
     this.#parts.release(clean)
     this.#tasks.finishAll(this.#outcomeOfEnding())
     const error = this.#endedError()
-    for (const settle of this.#puts.values()) settle(error)
-    this.#puts.clear()
+    this.#inputs.end(error)
     this.#devServer?.end(error)
     this.#output?.receiver.push({ failure: error })
     this.#output?.ended()

@@ -123,10 +123,8 @@ export class DevSession implements AsyncDisposable {
     this.revision++
     const project = this.preview.projects.get(PROJECT)
     if (project) this.preview.projects.set(PROJECT, { ...project, revision: this.revision })
-    return this.#dev.update(
-      this.revision,
-      entries.map(([path]) => ({ path, kind: 'modified' as const })),
-    )
+    const changed = entries.map(([path]) => ({ path, kind: 'modified' as const }))
+    return { revision: this.revision, ...(await this.#dev.update(this.revision, changed)) }
   }
 
   /** Begins or ends the session, as open pages are told. */

@@ -1,6 +1,8 @@
+import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { ComingRevision } from '../../src/model/files.ts'
 import type { SessionState, SessionView } from '../../src/model/session.ts'
 import { batchOf, openPipeline, type PipelineUnderTest } from '../pipeline/pipeline-under-test.ts'
 
@@ -53,6 +55,19 @@ async function edit(project: string, files: Record<string, string>, deleted: str
   return revision
 }
 
+function coming(revision: number, files: Record<string, string>, durable: Promise<void>): ComingRevision {
+  const entries = Object.entries(files).map(([path, text]) => {
+    const content = Buffer.from(text)
+    return { path, size: content.length, sha256: hash('sha256', content), content }
+  })
+  return {
+    revision,
+    changed: entries.map(({ path }) => ({ path, kind: 'modified' })),
+    files: entries,
+    durable,
+  }
+}
+
 async function until(project: string, ...states: SessionState[]): Promise<SessionView> {
   await expect
     .poll(() => under.sessions.view(project).state, { timeout: STATE_TIMEOUT_MS, interval: 50 })
@@ -96,6 +111,39 @@ describe('a session', () => {
     expect(under.sessions.view('edits')).toMatchObject({ state: 'off', reason: 'Done.' })
     expect(under.sessions.address('edits')).toBeUndefined()
   })
+  it('shows an edit while it is written, and takes it back where it does not become a revision', async () => {
+    await live('ahead')
+    await get('ahead', '/main.js')
+    const { promise: durable, resolve: write } = Promise.withResolvers<void>()
+    const edited = { 'a.js': 'export const a = "seen early"' }
+    under.sessions.foresee('ahead', coming(2, edited, durable))
+    await expect.poll(async () => (await get('ahead', '/a.js')).text).toContain('seen early')
+    expect(under.sessions.view('ahead').revision).toBe(1)
+    write()
+    await edit('ahead', edited)
+    expect(await under.sessions.apply('ahead')).toEqual({ revision: 2, kind: 'hmr', errors: [] })
+    expect(under.sessions.view('ahead').revision).toBe(2)
+
+    const never = Promise.withResolvers<void>()
+    under.sessions.foresee('ahead', coming(3, { 'a.js': 'export const a = "lost"' }, never.promise))
+    await expect.poll(async () => (await get('ahead', '/a.js')).text).toContain('lost')
+    never.reject(new Error('the disk is full'))
+    await expect.poll(async () => (await get('ahead', '/a.js')).text).toContain('seen early')
+    expect(under.sessions.view('ahead').revision).toBe(2)
+    await under.sessions.stop('ahead', '')
+  })
+
+  it('leaves to its revision what may ask for another worker, or is not the next one', async () => {
+    await live('patient')
+    const config = { 'package.json': APP['package.json'].replace('"module"', '"module", "name": "x"') }
+    under.sessions.foresee('patient', coming(2, config, Promise.resolve()))
+    under.sessions.foresee('patient', coming(3, { 'a.js': 'export const a = "skipped"' }, Promise.resolve()))
+    const revision = await edit('patient', { 'a.js': 'export const a = "second"' })
+    expect(await under.sessions.apply('patient')).toMatchObject({ revision })
+    expect((await get('patient', '/a.js')).text).toContain('second')
+    await under.sessions.stop('patient', '')
+  })
+
   it('takes away what was deleted, and puts a file where a folder was', async () => {
     await live('deletes', { 'public/old.txt': 'old', 'public/b/c.txt': 'c' })
     expect((await get('deletes', '/old.txt')).text).toBe('old')

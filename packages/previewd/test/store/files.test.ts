@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
+import type { ComingRevision } from '../../src/model/files.ts'
 import { LIMITS } from './limits.ts'
 import { filesOf, makeDataDir, openTestStore, readAll } from './store-directory.ts'
 
@@ -31,6 +32,20 @@ describe('applying a batch', () => {
     ])
     expect(await readAll(again, 'demo')).toEqual({ 'a/c.txt': '', 'b.txt': 'b' })
     expect(again.recovery).toBeUndefined()
+  })
+
+  test('tells of a revision while it is written, with what is in it', async () => {
+    const store = await openTestStore(await makeDataDir())
+    const coming: ComingRevision[] = []
+    const batch = { files: filesOf({ a: '1', b: '2' }), deleted: [] }
+    await store.files.apply('demo', batch, (one) => coming.push(one))
+    await store.files.apply('demo', { files: filesOf({ a: '1' }), deleted: ['b'] }, (one) => coming.push(one))
+    await store.files.apply('demo', { files: filesOf({ a: '1' }), deleted: [] }, (one) => coming.push(one))
+    expect(coming).toMatchObject([
+      { revision: 1, files: [{ path: 'a', content: Buffer.from('1') }, { path: 'b' }] },
+      { revision: 2, changed: [{ path: 'b', kind: 'deleted' }], files: [] },
+    ])
+    await Promise.all(coming.map(({ durable }) => durable))
   })
 
   test('counts content that is there already, and deletions of what is not, as unchanged', async () => {

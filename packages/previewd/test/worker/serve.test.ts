@@ -110,10 +110,73 @@ describe('a dev server in a worker', () => {
       { path: 'a.ts', kind: 'modified' },
       { path: 'b.js', kind: 'modified' },
     ])
-    expect(update).toEqual({ revision: 7, kind: 'hmr', errors: [] })
+    expect(update).toEqual({ kind: 'hmr', errors: [] })
     expect(await page.next()).toMatchObject({ type: 'update', updates: [{ path: '/main.js' }] })
     expect(await page.next()).toEqual(revisionEvent(7, 'hmr'))
     expect((await get(served.socket, '/a.ts')).text).toContain('a = 2')
+    page.close()
+  })
+
+  it('compiles once, before pages hear of it, what is made of the changed file, and tells of its errors', async () => {
+    const config = `let count = 0
+      export default { plugins: [{ name: 'made', transform(code, id) {
+        if (!id.endsWith('/b.js')) return
+        this.addWatchFile('/app/a.ts')
+        if (readFileSync('/app/a.ts', 'utf8').includes('bad')) throw new Error('made of bad')
+        return 'export const b = ' + ++count + '; import.meta.hot?.accept()'
+      } }] }`
+    await using served = await serve({
+      'vite.config.js': `import { readFileSync } from 'node:fs'\n${config}`,
+    })
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'export const a = "bad"')])
+    const broken = await served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    expect(broken).toMatchObject({ kind: 'none', errors: [{ message: expect.stringContaining('bad') }] })
+    await served.worker.put([file('a.ts', 'export const a = "good"')])
+    expect(await served.server.update(3, [{ path: 'a.ts', kind: 'modified' }])).toMatchObject({
+      kind: 'hmr',
+      errors: [],
+    })
+    expect((await get(served.socket, '/b.js')).text).toContain('b = 2')
+    page.close()
+  })
+
+  it('shows an edit that is no revision yet, and says its number afterwards', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    const [, ahead] = await Promise.all([
+      served.worker.put([file('a.ts', 'export const a = "ahead"')]),
+      served.server.update(null, [{ path: 'a.ts', kind: 'modified' }]),
+    ])
+    expect(ahead).toEqual({ kind: 'hmr', errors: [] })
+    expect(await page.next()).toMatchObject({ type: 'update', updates: [{ path: '/main.js' }] })
+    expect(await served.server.update(2, [])).toEqual({ kind: 'none', errors: [] })
+    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    page.close()
+  })
+
+  it('does not reload pages for what is no revision yet', async () => {
+    await using served = await serve({ 'public/robots.txt': 'a' })
+    const page = await openPage(served)
+    await served.worker.put([file('public/robots.txt', 'b')])
+    const change = { path: 'public/robots.txt', kind: 'modified' as const }
+    expect(await served.server.update(null, [change])).toMatchObject({ kind: 'none' })
+    expect(await served.server.update(2, [])).toMatchObject({ kind: 'reload' })
+    expect(await page.next()).toMatchObject({ type: 'full-reload' })
+    expect(await page.next()).toEqual(revisionEvent(2, 'reload'))
+    page.close()
+  })
+
+  it('hears nothing of files that did not get in', async () => {
+    await using served = await serve()
+    const page = await openPage(served)
+    const large = Buffer.alloc(80 * 1024 * 1024, 'x')
+    const put = served.worker.put([file('a.ts', 'export const a = "half"'), file('large.txt', large)])
+    const update = served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    await expect(put).rejects.toMatchObject({ reason: 'too_many_bytes' })
+    expect(await update).toEqual({ kind: 'none', errors: [] })
+    expect(await served.server.update(3, [])).toMatchObject({ kind: 'none' })
+    expect(await page.next()).toEqual(revisionEvent(3, 'none'))
     page.close()
   })
 
