@@ -8,6 +8,7 @@ import { describeMachine, toTable, writeResult } from './report.ts'
 import { requestsBench } from './requests.bench.ts'
 import type { Row } from './row.ts'
 import { sessionBench } from './session.bench.ts'
+import { syncBench } from './sync.bench.ts'
 
 const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   build: buildBench,
@@ -15,6 +16,7 @@ const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   requests: requestsBench,
   apply: applyBench,
   session: sessionBench,
+  sync: syncBench,
 }
 
 const USAGE = `npm run bench -- [--runs N] [--only NAME,NAME]
