@@ -12,7 +12,7 @@ export interface FolderWatchOptions {
 }
 
 /** Saves that come closer to one another are told as one; a rename is two of them. */
-const SETTLE_MS = 10
+const SETTLE_MS = 4
 /** Saves that never pause are told of after this time all the same. */
 const MAX_SETTLE_MS = 150
 /** More are told as "anything". */
