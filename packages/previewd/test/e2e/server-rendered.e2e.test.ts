@@ -130,7 +130,7 @@ const TANSTACK_START = {
     dependencies: {
       '@tanstack/react-router': '^1.169.0',
       '@tanstack/react-start': '^1.169.0',
-      nitro: '^3.0.0',
+      nitro: '^3.0.260603-beta',
       ...REACT,
     },
     devDependencies: { '@vitejs/plugin-react': '^6.0.0', vite: '^8.0.0' },
