@@ -28,6 +28,10 @@ class AsyncPreviewdClient:
         self._transport = AioTransport(resolve_settings(url, api_key), RetryPolicy(max_retries))
         self.projects = AsyncProjects(self._transport)
 
+    def project(self, project_id: str) -> AsyncProject:
+        """A project by its id, without a call: ``apply_changes`` makes it where there is none."""
+        return self.projects.at(project_id)
+
     async def close(self) -> None:
         """Closes the connections; the client must not be used afterwards."""
         await self._transport.close()

@@ -28,6 +28,10 @@ class PreviewdClient:
         self._transport = Transport(resolve_settings(url, api_key), RetryPolicy(max_retries))
         self.projects = Projects(self._transport)
 
+    def project(self, project_id: str) -> Project:
+        """A project by its id, without a call: ``apply_changes`` makes it where there is none."""
+        return self.projects.at(project_id)
+
     def close(self) -> None:
         """Nothing stays open between calls; here so that both clients are used alike."""
 
