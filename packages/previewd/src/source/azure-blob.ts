@@ -162,6 +162,9 @@ async function ifThere<T>(task: () => Promise<T>): Promise<T | undefined> {
 
 /** Listings have entity tags without the quotes that they have in headers. */
 function quoted(etag = ''): string {
+  if (etag === '') {
+    throw new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} gave an answer without a version.`)
+  }
   return etag.startsWith('"') ? etag : `"${etag}"`
 }
 

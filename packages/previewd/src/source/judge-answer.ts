@@ -38,13 +38,16 @@ export function judgeAnswer(thrown: unknown, request: FailedRequest): Failure {
 /** There was no answer: the network, a time that was over, or no credential to ask with. */
 function judgeSilence(thrown: unknown, request: FailedRequest, reason: string | undefined): Failure {
   const { service, timeoutMs } = request
-  const { name = '', code } = thrown as { name?: string; code?: unknown }
+  const { name = '', code, message } = thrown as { name?: string; code?: unknown; message?: string }
   if (/credential|authentication/i.test(name)) {
     const error = new PreviewdError(
       'SOURCE_DENIED',
       `This server has no credential for ${service} (${name}).`,
     )
     return { error, mayPass: false }
+  }
+  if (message === 'Region is missing') {
+    return { error: unreachable(`${service} has no region: set PREVIEWD_S3_REGION.`), mayPass: false }
   }
   const isOver = name === 'AbortError' || name === 'TimeoutError'
   const known = typeof code === 'string' && NAME.test(code) ? code : (reason ?? 'the connection failed')

@@ -30,7 +30,7 @@ export function resolvePlace(
   if (first === undefined) {
     throw new PreviewdError('SOURCE_NOT_SUPPORTED', 'This server has no sources of that kind.')
   }
-  const named = container === undefined ? [first] : places.filter((place) => place.container === container)
+  const named = places.filter((place) => place.container === (container ?? first.container))
   const [place] = named
   if (place === undefined) throw invalidPlace('container', 'the operator did not name it in PREVIEWD_SOURCES')
   if (prefix === undefined) return { container: place.container, prefix: prefixOf(place, owner) }

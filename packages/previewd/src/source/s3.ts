@@ -57,6 +57,8 @@ export class S3Source implements Source {
       const query = { Bucket, Prefix, EncodingType: 'url', ContinuationToken: token } as const
       const command = new ListObjectsV2Command(query)
       const page = await this.#attempt(signal, (abortSignal) => this.#client.send(command, { abortSignal }))
+      // Every S3 answers with the name; who does not is none, and its nothing must not pass for an empty bucket.
+      if (page.Name === undefined) throw notS3()
       for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
         const name = page.EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key
         yield { path: name.slice(Prefix.length), size: Size, version: ETag }
@@ -177,12 +179,17 @@ function described({
   ETag = '',
   Metadata,
 }: Pick<GetObjectCommandOutput, 'ContentLength' | 'ETag' | 'Metadata'>) {
+  if (ETag === '') throw notS3()
   const sha256 = Metadata?.sha256?.toLowerCase()
   return {
     size: ContentLength,
     version: ETag,
     ...(sha256 !== undefined && SHA256.test(sha256) && { sha256 }),
   }
+}
+
+function notS3(): PreviewdError {
+  return new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} gave an answer that is not one of S3.`)
 }
 
 function ignore(): void {

@@ -220,6 +220,13 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       },
     )
 
+    it.each([200, 302, 400, 501])('is not misled by answers of %d that no store gives', async (status) => {
+      proxy.decide = () => status
+      expect(await refusal()).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) })
+      expect(await refusal({ paths: ['kept'] })).toMatchObject({ code: expect.stringMatching(/^SOURCE_/) })
+      expect(await test.files(id)).toEqual(before)
+    })
+
     it('says so where it cannot be listed', async () => {
       proxy.decide = () => 'hang'
       expect(await refusal()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
