@@ -50,6 +50,8 @@ export interface UnderTestOptions {
   build?: Partial<Config['build']>
   sessions?: Partial<SessionsOptions>
   egress?: (socketDir: string) => Egress
+  /** Workers that wait for their use; none by default. */
+  poolSize?: number
   /** Stands between the stages and the sandbox, to count. */
   observe?: (workers: Workers) => Workers
 }
@@ -67,8 +69,9 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
   const config = { ...base, ...options.config, build: { ...base.build, concurrency: 2, ...options.build } }
   const errors: unknown[] = []
   const store = await openStore({ dataDir, limits: config.limits })
-  const slots = config.build.concurrency + config.sessions.max + 2
-  const real = createWorkers({ dataDir, minimumTier: config.sandbox, slots })
+  const { poolSize = 0 } = options
+  const slots = config.build.concurrency + config.sessions.max + poolSize + 2
+  const real = createWorkers({ dataDir, minimumTier: config.sandbox, slots, poolSize })
   const workers = options.observe?.(real) ?? real
   const environments = createEnvironments({
     dataDir,
