@@ -1,8 +1,8 @@
 import type { InputEntry } from './worker.ts'
 
 /**
- * How a built server is run: `node`, as a program that listens by itself; the others have their request handler called:
- * a module with a `fetch`, or what the builds of these frameworks leave.
+ * How a built server is run: `node` imports its module, which listens, or exports a handler; the others have their handler
+ * of requests called: that of a module with a `fetch`, or what the builds of these frameworks leave.
  */
 export type ServerRun = 'node' | 'fetch' | 'react-router' | 'sveltekit'
 

@@ -23,8 +23,8 @@ export interface AppServerParts extends DevWorkerParts {
 }
 
 const PORT = 3000
-/** A program of the sandbox, which calls the handlers of servers that do not listen by themselves. */
-const HANDLER_PROGRAM = '/previewd/worker/entry-app.js'
+/** A program of the sandbox. */
+const APP_PROGRAM = '/previewd/worker/entry-app.js'
 
 /** The server of one build, from the first request for it until it is put to sleep. */
 export class AppServer {
@@ -175,13 +175,12 @@ export class AppServer {
 }
 
 function toTask({ root, entry, run }: BuiltServer, variables: Record<string, string>): DevTask {
-  const program = run === 'node' ? entry : `${HANDLER_PROGRAM} ${run} ${entry}`
   const place = { HOST: '127.0.0.1', PORT: String(PORT) }
   // SvelteKit's program believes neither the protocol nor the name of a request unless it is told to.
   const trusted = { PROTOCOL_HEADER: 'x-forwarded-proto', HOST_HEADER: 'x-forwarded-host' }
   return {
     kind: 'command-dev',
-    command: `exec node ${program}`,
+    command: `exec node ${APP_PROGRAM} ${run} ${entry}`,
     cwd: posix.join('/app', root),
     port: PORT,
     env: { NODE_ENV: 'production', ...trusted, ...variables, ...place },

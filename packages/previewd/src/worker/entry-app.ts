@@ -1,5 +1,7 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createReadStream } from 'node:fs'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
+import { Server } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -8,28 +10,55 @@ import { pathToFileURL } from 'node:url'
 
 type Handler = (request: Request, address: string) => Promise<Response> | Response
 
-/** Listens for a built server that is no program of its own: `node entry-app.js {run} {module}`. */
+/**
+ * Runs a built server: `node entry-app.js {run} {module}`. One that is a program listens by itself; for the others their
+ * handler of requests is called.
+ */
 async function main([run, file = '']: string[]): Promise<void> {
-  const handler = await loadHandler(run, resolve(file))
-  const server = createServer((req, res) => void answer(req, res, handler))
-  server.listen(Number(process.env.PORT), process.env.HOST)
+  const module = resolve(file)
+  const handle = run === 'node' ? await runProgram(module) : await loadListener(run, module)
+  if (handle) createServer(handle).listen(Number(process.env.PORT), process.env.HOST)
 }
 
-async function loadHandler(run: string | undefined, file: string): Promise<Handler> {
-  if (run === 'react-router') return await loadReactRouter(file)
-  return run === 'sveltekit' ? await loadSvelteKit(file) : await loadFetch(file)
+/** Undefined for a module that listens; others are of adapters that leave this to whoever imports them. */
+async function runProgram(file: string): Promise<RequestListener | undefined> {
+  let listens = false
+  const { listen } = Server.prototype
+  Server.prototype.listen = function (this: Server, ...args: Parameters<typeof listen>) {
+    listens = true
+    return listen.apply(this, args)
+  } as typeof listen
+  process.argv = [process.execPath, file]
+  const exported = (await import(pathToFileURL(file).href)) as { handler?: unknown; default?: unknown }
+  if (listens) return undefined
+  const { handler } = exported
+  if (typeof handler !== 'function') return toListener(fetchOf(exported.default, file))
+  return (req, res) => handler(req, res, () => res.writeHead(404).end())
+}
+
+async function loadListener(run: string | undefined, file: string): Promise<RequestListener> {
+  if (run === 'react-router') return toListener(await loadReactRouter(file))
+  if (run === 'sveltekit') return toListener(await loadSvelteKit(file))
+  const { default: exported } = (await import(pathToFileURL(file).href)) as { default?: unknown }
+  return toListener(fetchOf(exported, file))
+}
+
+function toListener(handler: Handler): RequestListener {
+  return (req, res) => void answer(req, res, handler)
 }
 
 type Fetch = (request: Request) => Promise<Response> | Response
 
-/** A module whose default export is a handler, or has one by the name of `fetch`. */
-async function loadFetch(file: string): Promise<Handler> {
-  const { default: exported } = (await import(pathToFileURL(file).href)) as {
-    default?: Fetch | { fetch?: Fetch }
+/** Of a default export that is a handler, or has one by the name of `fetch`. */
+function fetchOf(exported: unknown, file: string): Handler {
+  const { fetch } = (typeof exported === 'function' ? { fetch: exported } : (exported ?? {})) as {
+    fetch?: (request: Request, ...platform: object[]) => Promise<Response> | Response
   }
-  const fetch = typeof exported === 'function' ? exported : exported?.fetch?.bind(exported)
-  if (!fetch) throw new Error(`${file} exports no handler of requests.`)
-  return (request) => fetch(request)
+  if (typeof fetch !== 'function')
+    throw new Error(`${file} neither listens nor exports a handler of requests.`)
+  // Some hosts give their handlers bindings and a context; these are empty.
+  const context = { waitUntil: () => undefined, passThroughOnException: () => undefined }
+  return (request) => fetch.call(exported, request, {}, context)
 }
 
 /** As the framework's own server for Node does, with the copy of the framework that the build imports. */
@@ -54,7 +83,6 @@ async function loadSvelteKit(file: string): Promise<Handler> {
   const { Server } = (await load('index.js')) as { Server: new (manifest: unknown) => SvelteKitServer }
   const { manifest } = (await load('manifest.js')) as { manifest: unknown }
   const server = new Server(manifest)
-  const { createReadStream } = await import('node:fs')
   const read = (name: string) => Readable.toWeb(createReadStream(join(folder, name)))
   await server.init({ env: process.env, read })
   return (request, address) => server.respond(request, { getClientAddress: () => address })

@@ -111,7 +111,7 @@ describe('the socket of an editor’s page', () => {
     vi.useRealTimers()
     await gone
     expect(awake.readyState).toBe(WebSocket.OPEN)
-    await expect.poll(() => viewers.count('demo'), { timeout: 5000 }).toBe(1)
+    await expect.poll(() => viewers.count('demo'), { timeout: 30_000 }).toBe(1)
     awake.close()
   })
 

@@ -116,6 +116,21 @@ describe('the server of a build', () => {
     expect(answer).toBe('https://demo.test/a?b=c')
   })
 
+  it.each([
+    [
+      'a middleware',
+      'export const handler = (req, res, next) => (req.url === "/" ? res.end("handled") : next())',
+    ],
+    [
+      'a worker',
+      'export default { fetch: (request, env, context) => new Response("handled" + typeof context.waitUntil) }',
+    ],
+  ])('is called where it is %s for a host of another kind', async (_name, code) => {
+    open()
+    const id = await addBuild({ 'out/server.mjs': code })
+    expect(await ask(await reach(id))).toMatch(/^handled/)
+  })
+
   it('sleeps when nobody asks for long, and wakes for who asks then', async () => {
     open()
     const id = await addBuild({ 'out/server.mjs': program('Date.now()') })
@@ -128,9 +143,10 @@ describe('the server of a build', () => {
   it('is started again after a crash, not for ever, and the reason is in the log', async () => {
     open()
     const id = await addBuild({ 'out/server.mjs': program('1') })
+    const gone = () => lines.filter((line) => line.includes('is gone')).length
     for (let crash = 0; crash < 4; crash++) {
       await ask(await reach(id), '/crash').catch(() => undefined)
-      await expect.poll(() => lines.filter((line) => line.includes('is gone')).length).toBe(crash + 1)
+      await expect.poll(gone, { timeout: WAIT_MS }).toBe(crash + 1)
       nowMs += 60_000
     }
     expect(await reach(id)).toEqual({ unavailable: 'failed', reason: expect.stringContaining('exit code 3') })
@@ -152,7 +168,7 @@ describe('the server of a build', () => {
     await reach(first)
     const next = await addBuild({ 'out/server.mjs': program("'next'") })
     expect(await ask(await servers.reach('shop', next, { waitMs: 0 }))).toBe('first')
-    await expect.poll(async () => await ask(await reach(next))).toBe('next')
+    await expect.poll(async () => await ask(await reach(next)), { timeout: WAIT_MS }).toBe('next')
     expect(await ask(await servers.reach('shop', first, { waitMs: 0, only: true }))).toBe('first')
   })
 
@@ -162,7 +178,7 @@ describe('the server of a build', () => {
     await reach(first)
     const broken = await addBuild({ 'out/server.mjs': "throw new Error('does not start')" })
     await servers.reach('shop', broken, { waitMs: 0 })
-    await expect.poll(() => lines.join('\n')).toContain('does not start')
+    await expect.poll(() => lines.join('\n'), { timeout: WAIT_MS }).toContain('does not start')
     expect(await ask(await reach(broken))).toBe('first')
   })
 
