@@ -63,7 +63,7 @@ async def answer() -> AsyncIterator[str]:
         if result.status is not None and result.status.state == "error":
             # What a model would be given to mend its mistake.
             yield line(kind="problem", text=await project.diagnostics(format="prompt"))
-        yield line(kind="done", text=f"{len(result.sent)} files are in the preview.")
+        yield line(kind="done", text=f"In the preview: {', '.join(result.sent)}")
 
 
 def track(tracker: StreamTracker, part: Part) -> None:
