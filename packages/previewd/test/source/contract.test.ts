@@ -132,10 +132,10 @@ describe.each(Object.entries(PLACES))('a source of %s', (_, start) => {
     expect(await text(await source.read(files.get('large.ts') as SourceFile, signal))).toBe(large)
   })
 
-  it.each([0, 12, 9 * 1024 * 1024])(
+  it.for([0, 12, 9 * 1024 * 1024])(
     'stores a file of %d bytes with its hash, where it is written',
-    async (size) => {
-      if (source.write === undefined) return
+    async (size, { skip }) => {
+      if (source.write === undefined) return skip()
       const content = Buffer.alloc(size, 'y')
       const entry = { path: 'deep/w.txt', size, sha256: sha256(content.toString()) }
       const version = await source.write(
