@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { tempFolder } from './temp-folder.ts'
@@ -32,8 +33,8 @@ const AUTHOR = {
   PATH: process.env.PATH,
 }
 
-/** A repository `/app.git` behind git's own smart HTTP server. */
-export async function startGitServer(): Promise<GitServer> {
+/** A repository `/app.git` behind git's own smart HTTP server; over TLS where a key and a certificate are given. */
+export async function startGitServer(tls?: { key: string; cert: string }): Promise<GitServer> {
   const folder = await tempFolder()
   const work = join(folder.path, 'work')
   const served = join(folder.path, 'served/app.git')
@@ -41,15 +42,16 @@ export async function startGitServer(): Promise<GitServer> {
     execFileSync('git', args, { cwd, env: AUTHOR, encoding: 'utf8', stdio: 'pipe' }).trim()
   run(folder.path, ['init', '-q', '-b', 'main', work])
   run(folder.path, ['init', '-q', '-b', 'main', '--bare', served])
-  const server = createServer((request, response) => {
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     started.seen.push(request.headers)
     if (!started.intercept(request, response)) serve(join(folder.path, 'served'), request, response)
-  })
+  }
+  const server = tls ? createTlsServer(tls, onRequest) : createServer(onRequest)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const started: GitServer = {
-    url: `http://127.0.0.1:${port}`,
+    url: `http${tls ? 's' : ''}://127.0.0.1:${port}`,
     port,
     seen: [],
     folder: work,

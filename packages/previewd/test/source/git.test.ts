@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { readdir, symlink } from 'node:fs/promises'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
@@ -10,6 +12,7 @@ import { GitKind, type GitKindOptions } from '../../src/source/git-kind.ts'
 import { parseGitHost, parseGitToken } from '../../src/source/git-place.ts'
 import { MIB, openSandbox, type TestSandbox } from '../worker/sandbox.ts'
 import { type GitServer, startGitServer } from './git-server.ts'
+import { tempFolder } from './temp-folder.ts'
 
 const { signal } = new AbortController()
 const OWNER = { id: 'p', isTrusted: true }
@@ -33,7 +36,7 @@ beforeEach(() => {
   server.seen.length = 0
 })
 
-interface KindOptions extends Partial<Pick<GitKindOptions, 'tokens'>> {
+interface KindOptions extends Partial<Pick<GitKindOptions, 'tokens' | 'authorities'>> {
   hosts?: string[]
   privateNetworks?: string[]
   limits?: Partial<GitKindOptions['limits']>
@@ -44,12 +47,13 @@ function gitKind({
   privateNetworks = ['127.0.0.0/8'],
   limits,
   tokens = [],
+  authorities,
 }: KindOptions = {}) {
   const parsed = hosts.map(parseGitHost)
   return new GitKind({
     hosts: parsed,
     tokens,
-    authorities: undefined,
+    authorities,
     workers,
     egress: createEgress({
       socketDir: join(sandbox.folder, 'run'),
@@ -245,6 +249,32 @@ test('an address that is not public is refused, by number and by name, though th
   expect(server.seen).toEqual([])
 })
 
+test('over TLS, a host is taken whose certificate the operator trusts, and no other', async () => {
+  await using folder = await tempFolder()
+  const [key, cert] = [join(folder.path, 'key.pem'), join(folder.path, 'cert.pem')]
+  const subject = ['-subj', '/CN=127.0.0.1', '-addext', 'subjectAltName=IP:127.0.0.1']
+  execFileSync(
+    'openssl',
+    ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', key, '-out', cert, ...subject],
+    {
+      stdio: 'pipe',
+    },
+  )
+  await using secure = await startGitServer({
+    key: readFileSync(key, 'utf8'),
+    cert: readFileSync(cert, 'utf8'),
+  })
+  await secure.commit({ 'a.txt': 'over TLS' })
+  const host = { hosts: [`127.0.0.1:${secure.port}`] }
+  const asked = { url: `${secure.url}/app.git` }
+  const tokens = [parseGitToken(`127.0.0.1:${secure.port}=${CANARY}`)]
+  await using source = await open(asked, { ...host, tokens, authorities: cert })
+  expect(await read(source)).toEqual({ 'a.txt': 'over TLS' })
+  const trusted = secure.seen.length
+  expect(await failure(asked, { ...host, tokens })).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+  expect(secure.seen).toHaveLength(trusted)
+})
+
 test('redirects are not followed', async () => {
   await using elsewhere = await startGitServer()
   await elsewhere.commit({ 'a.txt': 'from elsewhere' })
@@ -301,13 +331,36 @@ test('a project that may not administer the server gets no repository through a 
   expect(gitKind().resolve(asked, untrusted)).toMatchObject({ kind: 'git' })
 })
 
+test('a name that is no path here is listed, for the sync to refuse, and one that stands for .git is not taken', async () => {
+  await server.commit({ 'a.txt': 'a' }, 'names')
+  const blob = server.git('rev-parse', 'HEAD:a.txt')
+  const commitNamed = (name: string) => {
+    server.git(
+      '-c',
+      'core.protectNTFS=false',
+      'update-index',
+      '--add',
+      '--cacheinfo',
+      `100644,${blob},${name}`,
+    )
+    server.git('commit', '-q', '-m', 'names')
+    server.git('reset', '-q', '--hard', 'HEAD')
+    server.publish('names')
+  }
+  commitNamed('a\\b.txt')
+  await using source = await open({ ref: 'names' })
+  expect(await read(source)).toHaveProperty(['a\\b.txt'], 'a')
+  commitNamed('git~1')
+  expect(await failure({ ref: 'names' })).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+})
+
 test('a repository with more bytes or files than allowed is refused, also one that is small on the way', async () => {
   await server.commit({ 'zeros.bin': '\0'.repeat(3 * MIB) }, 'large')
   const large = { ref: 'large' }
   expect(await failure(large, { limits: { bytes: 2 * MIB } })).toMatchObject({ code: 'PROJECT_TOO_LARGE' })
   expect(await failure(large, { limits: { files: 2 } })).toMatchObject({ code: 'TOO_MANY_FILES' })
-  await server.commit({ 'zeros.bin': '\0'.repeat(200 * MIB) }, 'bomb')
-  expect(await failure({ ref: 'bomb' }, { limits: { memoryBytes: 128 * MIB } })).toMatchObject({
+  await server.commit({ 'zeros.bin': '\0'.repeat(120 * MIB) }, 'bomb')
+  expect(await failure({ ref: 'bomb' }, { limits: { memoryBytes: 96 * MIB } })).toMatchObject({
     code: 'PROJECT_TOO_LARGE',
   })
 })
