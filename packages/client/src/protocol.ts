@@ -39,6 +39,8 @@ export type Build = {
   }
   /** Key of the dependencies it used */
   environment?: string
+  /** Node that it ran with, where that was not the one of the server */
+  nodeMajor?: number
 }
 
 export type BuildAnswer = {
@@ -69,6 +71,8 @@ export type BuildAnswer = {
   }
   /** Key of the dependencies it used */
   environment?: string
+  /** Node that it ran with, where that was not the one of the server */
+  nodeMajor?: number
   /** With `wait` */
   status?: Status
   painted?: null
@@ -271,6 +275,7 @@ export type Project = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -340,6 +345,8 @@ export type ProjectEvent = {
     }
     /** Key of the dependencies it used */
     environment?: string
+    /** Node that it ran with, where that was not the one of the server */
+    nodeMajor?: number
   }
 } | {
   /** Grows, also across restarts; the first status of a stream has none */
@@ -417,6 +424,7 @@ export type ProjectSettings = {
   framework?: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -441,6 +449,7 @@ export type ProjectWithStatus = {
   framework: 'auto' | 'vite' | 'static' | 'command'
   buildCommand?: string
   outputDir?: string
+  /** Node that runs its code; empty goes by its files */
   nodeVersion?: string
   /** Vite's mode, for builds and sessions; empty is the tool's own */
   mode?: string
@@ -585,6 +594,8 @@ export type Status = {
     }
     /** Key of the dependencies it used */
     environment?: string
+    /** Node that it ran with, where that was not the one of the server */
+    nodeMajor?: number
   } | null
   published: {
     buildId: string

@@ -7,6 +7,8 @@ import { type OriginPattern, parseOriginPattern } from './lib/origin-pattern.ts'
 const MIB = 1024 * 1024
 const GIB = 1024 * MIB
 
+const OWN_NODE = Number.parseInt(process.versions.node, 10)
+
 const bytes = (fallback: number) => z.coerce.number().int().positive().default(fallback)
 const count = bytes
 const flag = z
@@ -17,6 +19,12 @@ const list = z
   .string()
   .default('')
   .transform((value) => value.split(',').flatMap((item) => item.trim() || []))
+
+const majors = z
+  .string()
+  .default('20,22,24')
+  .pipe(z.string().regex(/^(?:\d{2}(?:,\s*\d{2})*)?$/, 'majors of Node, e.g. 20,22'))
+  .transform((text) => text.split(',').flatMap((major) => (major.trim() === '' ? [] : Number(major))))
 
 const origins = list.transform((texts, context) =>
   texts.flatMap((text) => {
@@ -61,6 +69,7 @@ const environmentSchema = z.object({
     .min(0)
     .default(24 * 60),
   PREVIEWD_ALLOWED_ENV: list,
+  PREVIEWD_NODE_VERSIONS: majors,
   PREVIEWD_SANDBOX: z.enum(['full', 'reduced', 'off']).default('full'),
   PREVIEWD_BUILD_CONCURRENCY: count(defaultConcurrency),
   PREVIEWD_BUILD_QUEUE: count(1000),
@@ -173,6 +182,8 @@ export interface Config {
   frameAncestors: string[]
   registry: { url: string; token: string | undefined; minimumReleaseAgeMinutes: number }
   allowedEnv: string[]
+  /** Majors of Node that run project code: the server's own, and those that it may download. */
+  nodes: { own: number; others: number[] }
   /** The lowest tier at which project code may run. */
   sandbox: 'full' | 'reduced' | 'off'
   build: {
@@ -286,6 +297,7 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       minimumReleaseAgeMinutes: env.PREVIEWD_MINIMUM_RELEASE_AGE_MINUTES,
     },
     allowedEnv: env.PREVIEWD_ALLOWED_ENV,
+    nodes: { own: OWN_NODE, others: env.PREVIEWD_NODE_VERSIONS.filter((major) => major !== OWN_NODE) },
     sandbox: env.PREVIEWD_UNSAFE_NO_SANDBOX ? 'off' : env.PREVIEWD_SANDBOX,
     build: {
       concurrency: env.PREVIEWD_BUILD_CONCURRENCY,

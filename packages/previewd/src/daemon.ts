@@ -18,6 +18,7 @@ import type { Config } from './config.ts'
 import { DiskCare, freeShareOf } from './disk-care.ts'
 import { createEgress } from './egress/egress-proxy.ts'
 import { createEnvironments } from './environment/environments.ts'
+import { createNodes } from './environment/nodes.ts'
 import { createEventBus } from './events/bus.ts'
 import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
@@ -115,6 +116,8 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
     logger,
   })
   parts.defer(() => environments.close())
+  const nodes = createNodes({ dataDir, registry: config.registry, logger })
+  parts.defer(() => nodes.close())
   const diskCare = new DiskCare(environments, () => freeShareOf(dataDir), logger)
   parts.defer(() => diskCare.stop())
   const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
@@ -126,7 +129,7 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const reach = { ...gitReach(hosts.map(parseGitHost)), maximum: 'allowlist' as const, privateNetworks }
   const sources = createSources(config, { ...store, workers, egress: createEgress({ socketDir, ...reach }) })
   parts.defer(() => sources[Symbol.asyncDispose]())
-  return { ...store, sources, workers, environments, artifacts, events: createEventBus(), socketDir }
+  return { ...store, sources, workers, environments, nodes, artifacts, events: createEventBus(), socketDir }
 }
 
 /** Each of them may be in use at once. */

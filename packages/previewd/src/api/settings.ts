@@ -1,5 +1,6 @@
 import { allows, type Principal } from '../access/principal.ts'
 import { PreviewdError } from '../errors.ts'
+import { fittingMajor } from '../model/node-version.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import { checkProxyRules } from '../model/proxy-rules.ts'
 import type { ApiContext } from './context.ts'
@@ -16,6 +17,10 @@ export function resolveSettings(
 ): Partial<ProjectSettings> {
   if (input.egress && !isAllowed(input.egress, context.config.egress.maximum)) {
     throw invalid('egress', `"${context.config.egress.maximum}" is the most that this server allows`)
+  }
+  if (input.nodeVersion && fittingMajor(input.nodeVersion, context.config.nodes) === undefined) {
+    const { own, others } = context.config.nodes
+    throw invalid('nodeVersion', `this server has Node ${[own, ...others].join(', ')}`)
   }
   if (input.externalId !== undefined) {
     const owner = context.projects.findByExternalId(input.externalId)

@@ -1,6 +1,6 @@
 import type { ArtifactWriter } from '../model/artifact.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
-import type { Environment } from '../model/environment.ts'
+import type { Environment, NodeProgram } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { LogLine, OutputLimits, Workers } from '../model/worker.ts'
 import type { BuildPlan } from './plan.ts'
@@ -18,6 +18,8 @@ export interface BuildOptions {
   snapshot: Snapshot
   plan: BuildPlan
   environment: Environment | null
+  /** The server's own where it is left out. */
+  node?: NodeProgram | undefined
   workers: Workers
   limits: BuildLimits
   writer: ArtifactWriter

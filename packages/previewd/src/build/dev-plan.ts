@@ -1,7 +1,9 @@
 import { posix } from 'node:path'
 import type { Snapshot } from '../model/files.ts'
+import type { NodeOffer } from '../model/node-version.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { DevPlan } from '../model/session.ts'
+import { chooseNode } from './choose-node.ts'
 import { detect } from './detect.ts'
 import { APP, allowedVariables } from './plan.ts'
 import { expandScript } from './script.ts'
@@ -16,6 +18,7 @@ const FRAMEWORKS: ReadonlyMap<string, 'astro' | 'nuxt'> = new Map([
 export interface DevPlanOptions {
   /** As for builds. */
   allowedEnv: readonly string[]
+  nodes: NodeOffer
 }
 
 /**
@@ -25,7 +28,7 @@ export interface DevPlanOptions {
 export async function planDev(
   snapshot: Snapshot,
   settings: ProjectSettings,
-  { allowedEnv }: DevPlanOptions,
+  { allowedEnv, nodes }: DevPlanOptions,
 ): Promise<DevPlan> {
   const { shape, diagnostics } = await detect(snapshot, settings)
   if (!shape) return { unavailable: diagnostics[0]?.message ?? 'There is nothing to serve.' }
@@ -37,7 +40,8 @@ export async function planDev(
   if (framework || shape.kind === 'vite' || shape.packageJson?.dependencies.has('vite')) {
     const mode = settings.mode ? { mode: settings.mode } : {}
     const task = { kind: 'vite-dev' as const, root: posix.join(APP, root), env }
-    return { root, task: { ...task, ...mode, ...(framework && { framework }) } }
+    const { node } = await chooseNode(snapshot, shape, settings, nodes)
+    return { root, task: { ...task, ...mode, ...(framework && { framework }) }, ...(node && { node }) }
   }
   return { unavailable: 'The project has neither Vite nor a dev command that is known here.' }
 }

@@ -63,11 +63,15 @@ async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun
 }
 
 /** Undefined where the build was canceled while it waited for a slot. */
-async function startWorker({ workers, limits, snapshot, environment, signal }: BuildOptions, root: string) {
+async function startWorker(
+  { workers, limits, snapshot, environment, node, signal }: BuildOptions,
+  root: string,
+) {
   try {
     return await workers.start({
       limits: workerLimits(limits, snapshot),
       binds: environment?.binds ?? [],
+      ...(node && { node: node.path }),
       role: 'project',
       ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root },
       signal,

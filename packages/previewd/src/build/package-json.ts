@@ -8,6 +8,8 @@ export interface PackageJson {
   scripts: ReadonlyMap<string, string>
   /** Names in dependencies and devDependencies. */
   dependencies: ReadonlySet<string>
+  /** `engines.node`. */
+  nodeRange?: string
 }
 
 const MAX_PACKAGE_JSON_BYTES = 1024 * 1024
@@ -22,8 +24,10 @@ export async function readPackageJson(snapshot: Snapshot, path: string): Promise
   try {
     const value: unknown = JSON.parse(text)
     if (!isRecord(value)) return invalid(path, `${path} does not hold a JSON object.`)
+    const node = isRecord(value.engines) ? value.engines.node : undefined
     return {
       path,
+      ...(typeof node === 'string' && { nodeRange: node }),
       scripts: new Map(stringEntries(value.scripts)),
       dependencies: new Set([...names(value.dependencies), ...names(value.devDependencies)]),
     }

@@ -99,11 +99,12 @@ class StoredEnvironments implements EvictableEnvironments {
 
   async #prepare(snapshot: Snapshot, options: PrepareOptions): Promise<EnvironmentResult> {
     options.signal?.throwIfAborted()
-    const { root } = options
+    const { root, nodeVersion } = options
     const plan = await this.#plan(snapshot, root)
     if (plan === undefined) return { ok: true, environment: null, reused: true, diagnostics: [] }
     if (!('manifests' in plan)) return { ok: false, diagnostics: plan.diagnostics }
-    const installed = await this.#installPlan(snapshot.project, plan, options)
+    const planned = nodeVersion === undefined ? plan : { ...plan, nodeVersion }
+    const installed = await this.#installPlan(snapshot.project, planned, options)
     if (!installed.ok) return { ok: false, diagnostics: [...plan.diagnostics, ...installed.diagnostics] }
     const environment: Environment = {
       key: installed.key,
@@ -145,7 +146,7 @@ class StoredEnvironments implements EvictableEnvironments {
    * what a new resolution leads to is kept under the key of the request and with the project.
    */
   async #installPlan(project: string, plan: InstallPlan, listener: FlightListener): Promise<Installed> {
-    const context = await this.#keyContext()
+    const context = await this.#keyContext(plan)
     const manifestHash = hashManifests(plan)
     if (plan.lock !== undefined) {
       return await this.#installKey(
@@ -254,11 +255,11 @@ class StoredEnvironments implements EvictableEnvironments {
     return { ok: true, key: '', links, lockfile, reused: false }
   }
 
-  async #keyContext(): Promise<KeyContext> {
+  async #keyContext({ nodeVersion }: InstallPlan): Promise<KeyContext> {
     const { registry } = this.#options
     const { pnpm } = await this.#start()
     return {
-      nodeMajor: Number.parseInt(process.versions.node, 10),
+      nodeMajor: Number.parseInt(nodeVersion ?? process.versions.node, 10),
       arch: process.arch,
       pnpmVersion: pnpm.version,
       minimumReleaseAgeMinutes: registry.minimumReleaseAgeMinutes,

@@ -32,6 +32,8 @@ export interface InstallPlan {
   /** The project's package.json files, to point at the line of a problem. */
   sources: PackageManifest[]
   diagnostics: Diagnostic[]
+  /** Of the Node that the packages are for; the server's own where it is left out. */
+  nodeVersion?: string
 }
 
 export type PlanResult = InstallPlan | { diagnostics: Diagnostic[] } | undefined

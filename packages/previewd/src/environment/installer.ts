@@ -108,7 +108,7 @@ function* inputFiles(
   }
   // Links between the project's packages need a package.json at the top, where none of them may be.
   if (!plan.manifests.has('')) yield textFile('package.json', '{}')
-  yield textFile('pnpm-workspace.yaml', stringify({ ...plan.settings, ...installerSettings(options) }))
+  yield textFile('pnpm-workspace.yaml', stringify({ ...plan.settings, ...installerSettings(options, plan) }))
   if (lock?.kind === 'preferred') yield textFile('package-lock.json', renderPreferred(lock.packages))
   else if (lock !== undefined) yield textFile('pnpm-lock.yaml', lock.text)
 }
@@ -119,7 +119,10 @@ function textFile(path: string, text: string): InputEntry {
 }
 
 /** What the operator decides; these names win over anything that a plan could hold. */
-function installerSettings({ minimumReleaseAgeMinutes }: InstallerOptions): Record<string, unknown> {
+function installerSettings(
+  { minimumReleaseAgeMinutes }: InstallerOptions,
+  { nodeVersion }: InstallPlan,
+): Record<string, unknown> {
   return {
     registry: PROXY_URL,
     storeDir: STORE_TARGET,
@@ -138,7 +141,7 @@ function installerSettings({ minimumReleaseAgeMinutes }: InstallerOptions): Reco
     ignorePnpmfile: true,
     pmOnFail: 'ignore',
     updateNotifier: false,
-    nodeVersion: process.versions.node,
+    nodeVersion: nodeVersion ?? process.versions.node,
     strictPeerDependencies: false,
     fetchRetries: 2,
     fetchRetryMintimeout: 200,

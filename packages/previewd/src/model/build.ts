@@ -26,6 +26,8 @@ export interface Build {
   timings: { syncMs?: number; installMs?: number; buildMs?: number }
   /** Key of the environment it used. */
   environment?: string
+  /** Of the Node that it ran with, where that was another than the server's own. */
+  nodeMajor?: number
 }
 
 export function isFinished(state: BuildState): boolean {

@@ -1,5 +1,6 @@
 import type { Diagnostic } from './diagnostic.ts'
 import type { Snapshot } from './files.ts'
+import type { NodeChoice } from './node-version.ts'
 import type { Bind, InputEntry } from './worker.ts'
 
 /** An installed dependency set, keyed by content and shared by projects. */
@@ -19,6 +20,28 @@ export interface InstallProgress {
   total?: number
 }
 
+/** A Node that runs a project's code in place of the server's own. */
+export interface NodeProgram {
+  version: string
+  /** On the host. */
+  path: string
+}
+
+export type NodeResult =
+  /** Without a node: the server's own. */
+  { ok: true; node?: NodeProgram; diagnostics: Diagnostic[] } | { ok: false; diagnostics: Diagnostic[] }
+
+/** The Nodes that projects ask for. */
+export interface Nodes {
+  /**
+   * The one that was chosen, downloaded where it is not there yet. Where it cannot be had, that is a diagnostic: an error
+   * if the settings require it, else a warning, and the server's own is used. Rejects where the signal aborts; the
+   * download goes on for others.
+   */
+  prepare(choice: NodeChoice | undefined, signal: AbortSignal): Promise<NodeResult>
+  close(): void
+}
+
 export type EnvironmentResult =
   | { ok: true; environment: Environment | null; reused: boolean; diagnostics: Diagnostic[] }
   | { ok: false; diagnostics: Diagnostic[] }
@@ -26,6 +49,8 @@ export type EnvironmentResult =
 export interface PrepareOptions {
   /** Folder of package.json inside the files; '' is the top. */
   root: string
+  /** Of the Node that the packages are for; the server's own where it is left out. */
+  nodeVersion?: string | undefined
   signal?: AbortSignal
   onProgress?: (progress: InstallProgress) => void
   onLog?: (line: string) => void

@@ -1,4 +1,5 @@
 import type { ComingRevision, Snapshot } from './files.ts'
+import type { NodeChoice } from './node-version.ts'
 import type { ProjectSettings } from './project.ts'
 import type { DevTask, DevUpdate } from './worker.ts'
 
@@ -79,9 +80,11 @@ export interface SessionAddress {
 }
 
 /** How a project is served while it is edited, or in one sentence why it cannot be. */
-export type DevPlan = { root: string; task: DevTask } | { unavailable: string }
+export type DevPlan =
+  /** Without a node: the server's own. */
+  { root: string; task: DevTask; node?: NodeChoice } | { unavailable: string }
 
-/** What comes of it depends on the settings, on which files there are, and on what package.json says. */
+/** What comes of it depends on the settings, on which files there are, and on what package.json and `.nvmrc` say. */
 export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise<DevPlan>
 
 /** Live dev servers, at most one for each project. */

@@ -53,6 +53,8 @@ export interface WorkerSpec {
   limits: WorkerLimits
   /** Mounted besides the runtime tree; writable only for the installer's store. */
   binds: Bind[]
+  /** Program on the host that is the Node of project code, in place of the server's own. */
+  node?: string
   /** Which host uid: a slot of its own for project code, the installer's for the installer. */
   role: 'project' | 'installer'
   /** Where given, another worker of this kind is made ready once this one is in use, for the next. */

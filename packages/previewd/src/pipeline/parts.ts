@@ -2,7 +2,7 @@ import type { BuildLogs } from '../build/log.ts'
 import type { Config } from '../config.ts'
 import type { AppServers } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
-import type { Environments } from '../model/environment.ts'
+import type { Environments, Nodes } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Sessions, Viewers } from '../model/session.ts'
 import type { Sources } from '../model/source.ts'
@@ -19,6 +19,7 @@ export interface PipelineParts {
   /** Where what is fetched is spooled. */
   tmpDir: string
   environments: Environments
+  nodes: Nodes
   workers: Workers
   sessions: Sessions
   /** Of builds whose pages a server renders. */
@@ -28,7 +29,7 @@ export interface PipelineParts {
   artifacts: Artifacts
   events: EventBus
   logs: BuildLogs
-  config: Pick<Config, 'build' | 'allowedEnv' | 'pathMode' | 'limits'>
+  config: Pick<Config, 'build' | 'allowedEnv' | 'nodes' | 'pathMode' | 'limits'>
   /** The addresses of a project's preview. */
   urls: (project: string) => { preview: string; path: string }
   /** Failures of the server that no caller is there for. */

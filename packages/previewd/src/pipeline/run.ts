@@ -1,4 +1,5 @@
 import type { BuildRun } from '../build/build-run.ts'
+import { chooseNode } from '../build/choose-node.ts'
 import { detect } from '../build/detect.ts'
 import { runBuild } from '../build/execute.ts'
 import type { LiveLog } from '../build/live-log.ts'
@@ -9,8 +10,9 @@ import { PreviewdError } from '../errors.ts'
 import { serverId } from '../model/app-server.ts'
 import type { Build } from '../model/build.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
-import type { Environment } from '../model/environment.ts'
+import type { Environment, NodeProgram } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
+import type { NodeChoice } from '../model/node-version.ts'
 import type { LogLine } from '../model/worker.ts'
 import type { Afterwork } from './afterwork.ts'
 import type { Announcer } from './announce.ts'
@@ -122,49 +124,73 @@ async function takeSteps(context: RunParts, step: Step): Promise<BuildRun> {
   const detected = await detect(snapshot, settings)
   if (!detected.shape) return ended('failed', await refine(detected.diagnostics, snapshot))
   const plan = planBuild(detected.shape, settings, parts.config.allowedEnv)
-  const installed = plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root)
+  const chosen = await chooseNode(snapshot, detected.shape, settings, parts.config.nodes)
+  const installed =
+    plan.kind === 'static' ? nothingInstalled : await install(context, step, plan.root, chosen.node)
   if (signal.aborted) return ended('canceled', [])
-  const found = [...detected.diagnostics, ...modeWarnings(plan, settings), ...installed.diagnostics]
+  const warnings = [...detected.diagnostics, ...chosen.diagnostics, ...modeWarnings(plan, settings)]
+  const found = [...warnings, ...installed.diagnostics]
   if (!installed.ok) return ended('failed', await refine(found, snapshot))
 
   build.state = 'building'
   announcer.changed(build)
   void parts.logs.setStatus(ticket.project, 'building')
   const startedMs = performance.now()
-  const run = await execute(context, step, plan, installed.environment)
+  const run = await execute(context, step, plan, installed)
   build.timings.buildMs = Math.round(performance.now() - startedMs)
   onLog({ stream: 'stdout', text: `Build ${run.state.replaceAll('_', ' ')} in ${build.timings.buildMs} ms.` })
   return { ...run, diagnostics: await refine([...found, ...run.diagnostics], snapshot) }
 }
 
-const nothingInstalled = { ok: true as const, environment: null, diagnostics: [] }
+interface Installed {
+  environment: Environment | null
+  node?: NodeProgram | undefined
+}
 
-async function install({ parts, announcer }: RunParts, step: Step, root: string) {
+const nothingInstalled = { ok: true as const, environment: null, node: undefined, diagnostics: [] }
+
+async function install(
+  { parts, announcer }: RunParts,
+  step: Step,
+  root: string,
+  choice: NodeChoice | undefined,
+) {
   const { ticket, snapshot, signal, onLog } = step
   const { build } = ticket
   const startedMs = performance.now()
+  const begin = (): void => {
+    if (build.state !== 'queued') return
+    build.state = 'installing'
+    announcer.changed(build)
+  }
+  if (choice) begin()
+  const found = await parts.nodes.prepare(choice, signal)
+  if (!found.ok) return found
+  const { node } = found
+  if (choice && node) {
+    build.nodeMajor = choice.major
+    onLog({ stream: 'stdout', text: `Node ${node.version}` })
+  }
   const result = await parts.environments.prepare(snapshot, {
     root,
+    nodeVersion: node?.version,
     signal,
     onLog: (text) => onLog({ stream: 'stdout', text }),
     onProgress: (progress) => {
-      if (build.state === 'queued') {
-        build.state = 'installing'
-        announcer.changed(build)
-      }
+      begin()
       announcer.progressed(ticket.project, progress)
     },
   })
   build.timings.installMs = Math.round(performance.now() - startedMs)
   if (result.ok && result.environment) build.environment = result.environment.key
-  return result
+  return { ...result, node, diagnostics: [...found.diagnostics, ...result.diagnostics] }
 }
 
 async function execute(
   { parts }: RunParts,
   { ticket, snapshot, signal, onLog }: Step,
   plan: BuildPlan,
-  environment: Environment | null,
+  { environment, node }: Installed,
 ): Promise<BuildRun> {
   const { project, buildId } = ticket
   const { config, artifacts, workers } = parts
@@ -177,6 +203,7 @@ async function execute(
     snapshot,
     plan,
     environment,
+    node,
     workers,
     limits: config.build,
     writer,

@@ -3,19 +3,18 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { PreviewdError } from '../errors.ts'
 import type { BuiltServer, Reached } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
-import type { Environments } from '../model/environment.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { Builds, Projects } from '../model/store.ts'
 import type { DevTask } from '../model/worker.ts'
-import { type AppFiles, openAppFiles } from './app-files.ts'
+import { openAppFiles } from './app-files.ts'
 import { Attempts } from './attempts.ts'
 import { DevServerFailed, DevWorker, type DevWorkerParts } from './dev-worker.ts'
+import { prepareRuntime, type RuntimeParts } from './prepare-runtime.ts'
 
-export interface AppServerParts extends DevWorkerParts {
+export interface AppServerParts extends DevWorkerParts, RuntimeParts {
   projects: Pick<Projects, 'get'>
   builds: Pick<Builds, 'get'>
   artifacts: Pick<Artifacts, 'open'>
-  environments: Pick<Environments, 'prepare'>
   /** What of the settings' variables reaches project code. */
   variables: (settings: ProjectSettings) => Record<string, string>
   now: () => number
@@ -134,20 +133,17 @@ export class AppServer {
     const build = builds.get(this.project, this.buildId)
     if (!settings || !build) throw new PreviewdError('BUILD_NOT_FOUND', 'The project has no such build.')
     const files = await openAppFiles(artifacts, this.project, build)
+    const { nodeMajor } = build
+    const node = nodeMajor === undefined ? undefined : { major: nodeMajor, isRequired: true }
+    const { sources, built } = files
+    const wanted = { root: built.needsPackages ? built.root : undefined, node }
     const spec = {
-      task: toTask(files.built, variables(settings)),
+      task: toTask(built, variables(settings)),
       egress: settings.egress,
-      entries: files.built.links,
-      environment: await this.#prepare(files, signal),
+      entries: built.links,
+      ...(await prepareRuntime(this.#parts, sources, wanted, signal)),
     }
     return await DevWorker.start(this.#parts, spec, files.all, signal)
-  }
-
-  async #prepare({ sources, built }: AppFiles, signal: AbortSignal) {
-    if (!built.needsPackages) return null
-    const prepared = await this.#parts.environments.prepare(sources, { root: built.root, signal })
-    if (prepared.ok) return prepared.environment
-    throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
   }
 
   #crashed(worker: DevWorker, reason: string): void {

@@ -1,12 +1,12 @@
 import type { ComingRevision, FileChange } from '../model/files.ts'
 
-/** Files that decide what is installed. */
+/** Files that decide what is installed, and for which Node. */
 const PACKAGE_FILES =
-  /(?:^|\/)(?:package\.json|pnpm-workspace\.yaml|\.npmrc|pnpm-lock\.yaml|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|bun\.lockb?)$/
+  /(?:^|\/)(?:package\.json|\.nvmrc|\.node-version|pnpm-workspace\.yaml|\.npmrc|pnpm-lock\.yaml|package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|bun\.lockb?)$/
 /** More than this goes in with its revision, and not ahead of it. */
 const MAX_AHEAD_BYTES = 1024 * 1024
 
-/** True where other packages may be asked for. */
+/** True where other packages, or another Node, may be asked for. */
 export function changePackages(changes: readonly FileChange[]): boolean {
   return changes.some(({ path }) => PACKAGE_FILES.test(path))
 }

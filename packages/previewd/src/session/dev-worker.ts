@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { join, posix } from 'node:path'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Egress, EgressPolicy } from '../model/egress.ts'
-import type { Environment } from '../model/environment.ts'
+import type { Environment, NodeProgram } from '../model/environment.ts'
 import type { ComingRevision, FileEntry, Manifest, Snapshot } from '../model/files.ts'
+import type { NodeChoice } from '../model/node-version.ts'
 import type { PageRequest } from '../model/session.ts'
 import { sourceEntries } from '../model/source-entries.ts'
 import {
@@ -37,6 +38,8 @@ export interface DevWorkerParts {
 export interface Serving {
   task: DevTask
   egress: EgressPolicy
+  /** The server's own where it is left out. */
+  node?: NodeChoice
 }
 
 export interface DevWorkerSpec extends Serving {
@@ -47,6 +50,8 @@ export interface DevWorkerSpec extends Serving {
   recorded?: { generation: string; token: string; bundle?: string } | undefined
   /** Put besides. */
   entries?: InputEntry[]
+  /** The Node that was chosen, where it could be had. */
+  program: NodeProgram | undefined
 }
 
 const MIB = 1024 * 1024
@@ -93,12 +98,12 @@ export class DevWorker {
   #ahead: DevUpdate['kind'] = 'none'
 
   constructor(
-    { task, egress, environment }: DevWorkerSpec,
+    { task, egress, node, environment }: DevWorkerSpec,
     snapshot: Snapshot,
     { server, worker, ended, generation, token }: RunningServer,
     resources: AsyncDisposableStack,
   ) {
-    this.serving = { task, egress }
+    this.serving = { task, egress, ...(node && { node }) }
     this.environment = environment
     this.generation = generation
     this.#token = token
@@ -232,7 +237,7 @@ async function launch(
   snapshot: Snapshot,
   signal: AbortSignal,
 ): Promise<DevWorker> {
-  const { task, environment, egress } = spec
+  const { task, environment, egress, program } = spec
   // Also where nothing may be reached: what is refused at once, with a line in the log, is told apart from a failure.
   const opened = await parts.egress.open(egress, ({ host, port, reason }) =>
     parts.onLog(snapshot.project, { stream: 'stderr', text: `previewd refused ${host}:${port}: ${reason}` }),
@@ -242,6 +247,7 @@ async function launch(
     await parts.workers.start({
       limits: workerLimits(parts, snapshot),
       binds: environment?.binds ?? [],
+      ...(program && { node: program.path }),
       role: 'project',
       ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root: folderOf(task) },
       listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),

@@ -1,7 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
-import type { Environments } from '../model/environment.ts'
 import type { ComingRevision, Snapshot } from '../model/files.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { PlanDev, RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
@@ -17,11 +16,11 @@ import {
   type Serving,
 } from './dev-worker.ts'
 import { LastPage, type LastPageParts } from './kept/last-page.ts'
+import { prepareRuntime, type RuntimeParts } from './prepare-runtime.ts'
 
-export interface SessionParts extends DevWorkerParts, LastPageParts {
+export interface SessionParts extends DevWorkerParts, LastPageParts, RuntimeParts {
   projects: Projects
   files: Files
-  environments: Environments
   plan: PlanDev
   now: () => number
 }
@@ -237,17 +236,17 @@ export class Session {
     const plan = await this.#parts.plan(snapshot, settings)
     this.#settings = settings
     if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
-    return { root: plan.root, task: plan.task, egress: settings.egress }
+    const { root, task, node } = plan
+    return { root, task, egress: settings.egress, ...(node && { node }) }
   }
 
-  async #prepare(snapshot: Snapshot, { root, task, egress }: RootedServing): Promise<DevWorkerSpec> {
-    const { signal } = this.#life
-    const prepared = await this.#parts.environments.prepare(snapshot, { root, signal })
-    if (!prepared.ok) throw new DevServerFailed(prepared.diagnostics[0]?.message ?? 'The install failed.')
-    const { environment } = prepared
-    const isVite = task.kind === 'vite-dev' && environment !== null
+  async #prepare(snapshot: Snapshot, { root, ...serving }: RootedServing): Promise<DevWorkerSpec> {
+    const { node } = serving
+    const runtime = await prepareRuntime(this.#parts, snapshot, { root, node }, this.#life.signal)
+    const { environment } = runtime
+    const isVite = serving.task.kind === 'vite-dev' && environment !== null
     const bundle = isVite ? () => this.#parts.kept.bundle(this.project, environment, root) : undefined
-    return { task, egress, environment, bundle }
+    return { ...serving, ...runtime, bundle }
   }
 
   #take(worker: DevWorker): void {
@@ -332,7 +331,8 @@ export class Session {
     mayDiffer: boolean,
   ): Promise<DevWorkerSpec | undefined> {
     const plan = await this.#plan(snapshot)
-    const isSame = isDeepStrictEqual(worker.serving, { task: plan.task, egress: plan.egress })
+    const { root: _, ...serving } = plan
+    const isSame = isDeepStrictEqual(worker.serving, serving)
     if (isSame && !mayDiffer) return undefined
     try {
       const spec = await this.#prepare(snapshot, plan)

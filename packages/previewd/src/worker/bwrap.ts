@@ -15,6 +15,8 @@ export interface SandboxLayout {
   /** Host folder with `usr`, `etc` and `previewd`. */
   runtimeTree: string
   binds: readonly Bind[]
+  /** Host path of the Node that project code runs with, in place of the tree's. */
+  node?: string
   /** Socket on the host, for the bridge. */
   bridgeSocket?: string
   appBytes: number
@@ -23,6 +25,8 @@ export interface SandboxLayout {
 
 /** Where the bridge's socket is inside. */
 export const BRIDGE_SOCKET = '/bridge.sock'
+/** Where the tree's own Node is for the child half, where project code has another. */
+export const ENTRY_NODE = '/entry-node'
 const SHM_BYTES = 64 * 1024 * 1024
 const NEEDED_OPTIONS = [
   'args',
@@ -45,6 +49,7 @@ const OWN_TARGETS = [
   '/lib64',
   '/sbin',
   BRIDGE_SOCKET,
+  ENTRY_NODE,
 ]
 
 /** From the texts of `bwrap --version` and `bwrap --help`; a sentence where it is too old. */
@@ -73,6 +78,7 @@ export function bwrapArguments(features: BwrapFeatures, layout: SandboxLayout): 
     ...['--die-with-parent', '--new-session', '--clearenv', '--cap-drop', 'ALL'],
     ...['--uid', OVERFLOW_ID, '--gid', OVERFLOW_ID, '--hostname', 'sandbox'],
     ...['--ro-bind', `${layout.runtimeTree}/usr`, '/usr'],
+    ...(layout.node === undefined ? [] : otherNode(layout.runtimeTree, layout.node)),
     ...['--ro-bind', `${layout.runtimeTree}/etc`, '/etc'],
     ...['--ro-bind', `${layout.runtimeTree}/previewd`, '/previewd'],
     ...['bin', 'lib', 'lib64', 'sbin'].flatMap((name) => ['--symlink', `usr/${name}`, `/${name}`]),
@@ -87,6 +93,11 @@ export function bwrapArguments(features: BwrapFeatures, layout: SandboxLayout): 
     ...(layout.bridgeSocket ? ['--ro-bind', layout.bridgeSocket, BRIDGE_SOCKET] : []),
     ...['--remount-ro', '/', '--chdir', '/app'],
   ]
+}
+
+/** The child half is made for the Node of the server. */
+function otherNode(runtimeTree: string, node: string): string[] {
+  return ['--ro-bind', node, '/usr/bin/node', '--ro-bind', `${runtimeTree}/usr/bin/node`, ENTRY_NODE]
 }
 
 function bindArguments({ source, target, writable }: Bind): string[] {

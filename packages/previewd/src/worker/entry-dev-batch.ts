@@ -219,8 +219,10 @@ async function settled(call: () => unknown[]): Promise<void> {
   } finally {
     Promise.prototype.catch = original
   }
-  const { promise: late, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, SETTLE_TIMEOUT_MS)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SETTLE_TIMEOUT_MS)
+  })
   await Promise.race([Promise.allSettled(begun), late])
   clearTimeout(timer)
 }

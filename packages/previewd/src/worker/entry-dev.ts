@@ -1,4 +1,4 @@
-import { setGlobalProxyFromEnv } from 'node:http'
+import http from 'node:http'
 import { createServer, Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
@@ -84,7 +84,7 @@ class DevHost {
     process.chdir(place.cwd)
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
-    if (env.NODE_USE_ENV_PROXY === '1') setGlobalProxyFromEnv()
+    if (env.NODE_USE_ENV_PROXY === '1') (http as Partial<typeof http>).setGlobalProxyFromEnv?.()
     this.#observeWrites()
     const servers = await startServers(framework, place)
     const accepts = servers.main.httpServer !== null

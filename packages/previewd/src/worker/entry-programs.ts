@@ -20,6 +20,8 @@ export interface TaskEnd {
 export type NodeKind = 'build' | 'dev'
 
 const SCRIPTS: Record<NodeKind, string> = { build: 'entry-vite.js', dev: 'entry-dev.js' }
+/** That of project code: where it has another one than the server, this half runs on the server's all the same. */
+const NODE = '/usr/bin/node'
 /** How long output of a program that has ended is waited for, where a child of it keeps the pipe open. */
 const OUTPUT_GRACE_MS = 100
 const NOTHING_STARTED = 127
@@ -108,7 +110,7 @@ export class Programs {
   }
 
   #startNode(kind: NodeKind, env: Record<string, string>): ChildProcess {
-    return spawn(process.execPath, [...this.#settings.nodeFlags, join(import.meta.dirname, SCRIPTS[kind])], {
+    return spawn(NODE, [...this.#settings.nodeFlags, join(import.meta.dirname, SCRIPTS[kind])], {
       cwd: '/app',
       env: { ...this.environment('/app'), ...env },
       stdio: ['ignore', 'pipe', 'pipe', 'pipe', ...(kind === 'dev' ? [LISTENING_FD] : [])],

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { chmod, chown, rm, stat } from 'node:fs/promises'
 import type { WorkerSpec } from '../model/worker.ts'
 import { bindSocket } from './bind-socket.ts'
-import { BRIDGE_SOCKET, bwrapArguments } from './bwrap.ts'
+import { BRIDGE_SOCKET, bwrapArguments, ENTRY_NODE } from './bwrap.ts'
 import type { Machinery } from './detect.ts'
 import { launch } from './launch.ts'
 import type { ChildSettings } from './protocol.ts'
@@ -10,7 +10,7 @@ import { Runner } from './runner.ts'
 import { FIRST_WORKER_UID, INSTALLER_UID } from './slots.ts'
 
 /** What a worker is made of; its time and its signal come when it is used. */
-export type LaunchedSpec = Pick<WorkerSpec, 'limits' | 'binds' | 'role' | 'bridge' | 'listen'>
+export type LaunchedSpec = Pick<WorkerSpec, 'limits' | 'binds' | 'node' | 'role' | 'bridge' | 'listen'>
 
 export interface LaunchEvents {
   release: (clean: boolean) => void
@@ -22,7 +22,7 @@ const MIB = 1024 * 1024
 const HEAP_SHARE = 0.75
 /** Sessions are many and live long: a small young generation gives up some speed of allocation for memory. */
 const SMALL_HEAP = ['--max-semi-space-size=1']
-const COMMAND = ['/usr/bin/node', '/previewd/worker/entry.js']
+const ENTRY = '/previewd/worker/entry.js'
 
 /** Launches one worker under the user of a slot, in a control group of its own where there are any. */
 export async function launchRunner(
@@ -46,11 +46,12 @@ export async function launchRunner(
       joinFiles: cgroup?.joinFiles ?? [],
       seccompFile,
       fileBytes: Math.max(limits.appBytes, limits.tmpBytes),
-      command: COMMAND,
+      command: [spec.node === undefined ? '/usr/bin/node' : ENTRY_NODE, ENTRY],
       listening,
       bwrapArguments: bwrapArguments(tools.bwrap, {
         runtimeTree,
         binds,
+        ...(spec.node === undefined ? {} : { node: spec.node }),
         ...(bridge ? { bridgeSocket: bridge.socket } : {}),
         appBytes: limits.appBytes,
         tmpBytes: limits.tmpBytes,
@@ -68,11 +69,12 @@ export async function launchRunner(
   }
 }
 
-function settingsOf({ limits, role, bridge, listen }: LaunchedSpec): ChildSettings {
+function settingsOf({ limits, role, bridge, listen, node }: LaunchedSpec): ChildSettings {
   const heapMib = Math.floor((limits.memoryBytes * HEAP_SHARE) / MIB)
   return {
     logBytes: limits.logBytes,
-    prepare: role === 'installer' ? 'none' : listen ? 'dev' : 'build',
+    // Earlier Nodes read where their proxy is when they start, and not later.
+    prepare: role === 'installer' || (listen && node) ? 'none' : listen ? 'dev' : 'build',
     nodeFlags: [`--max-old-space-size=${heapMib}`, ...(listen ? SMALL_HEAP : [])],
     ...(bridge ? { bridge: { socket: BRIDGE_SOCKET, port: bridge.port } } : {}),
   }

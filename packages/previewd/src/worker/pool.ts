@@ -223,12 +223,26 @@ export class WarmPool {
 }
 
 /** Time, signal and share of the processor begin with the use; the space of /app is rounded up, unless it is small. */
-function kindOf({ limits, binds, role, bridge, listen }: WorkerSpec, ahead: Ahead): Kind {
+function kindOf({ limits, binds, node, role, bridge, listen }: WorkerSpec, ahead: Ahead): Kind {
   const rounded = Math.ceil(limits.appBytes / APP_STEP_BYTES) * APP_STEP_BYTES
   const appBytes = limits.appBytes < APP_STEP_BYTES ? limits.appBytes : rounded
   const { wallMs: _, cpuWeight: __, ...kept } = { ...limits, appBytes }
-  const key = JSON.stringify([ahead.key, ahead.root, role, binds, bridge?.port, listen !== undefined, kept])
-  const spec = { limits: { ...limits, appBytes, cpuWeight: WAITING_CPU_WEIGHT }, binds, role }
+  const key = JSON.stringify([
+    ahead.key,
+    ahead.root,
+    role,
+    binds,
+    node,
+    bridge?.port,
+    listen !== undefined,
+    kept,
+  ])
+  const spec = {
+    limits: { ...limits, appBytes, cpuWeight: WAITING_CPU_WEIGHT },
+    binds,
+    role,
+    ...(node !== undefined && { node }),
+  }
   const sockets = { ...(bridge && { bridge }), ...(listen !== undefined && { listen }) }
   return { key, spec: { ...spec, ...sockets }, ahead }
 }

@@ -30,7 +30,11 @@ const TOOLS = (
 const TOOL_FOLDERS = ['/usr/bin', '/bin']
 
 /** Libraries that native packages load though Node itself does not; from where libc is, where present. */
-const EXTRA_LIBRARIES = ['libresolv.so.2', 'librt.so.1', 'libutil.so.1', 'libatomic.so.1', 'libgcc_s.so.1']
+const EXTRA_LIBRARIES = [
+  ...['libresolv.so.2', 'librt.so.1', 'libutil.so.1', 'libatomic.so.1', 'libgcc_s.so.1'],
+  // Of other Nodes than the server's own.
+  ...['libdl.so.2', 'libpthread.so.0', 'libm.so.6', 'libstdc++.so.6'],
+]
 const LIBRARY_FOLDERS = ['/usr/lib/', '/usr/lib64/', '/lib/', '/lib64/']
 
 /** The child half and what it imports, all beside this file. */

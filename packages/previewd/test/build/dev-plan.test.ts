@@ -7,7 +7,12 @@ const plan = (
   files: Record<string, string>,
   settings: Partial<ProjectSettings> = {},
   allowedEnv: string[] = [],
-) => planDev(memorySnapshot(files), { ...DEFAULT_SETTINGS, ...settings }, { allowedEnv })
+) =>
+  planDev(
+    memorySnapshot(files),
+    { ...DEFAULT_SETTINGS, ...settings },
+    { allowedEnv, nodes: { own: 24, others: [20, 22] } },
+  )
 const manifest = (scripts: Record<string, string>, devDependencies: Record<string, string> = { vite: '*' }) =>
   JSON.stringify({ scripts, devDependencies })
 
@@ -19,6 +24,13 @@ describe('a plan of what serves a project while it is edited', () => {
       root: 'web',
       task: { kind: 'vite-dev', root: '/app/web', env: { VITE_A: '1', ALLOWED: '3' } },
     })
+  })
+
+  it("names another Node than the server's own where the project asks for it", async () => {
+    const files = { 'package.json': manifest({ dev: 'vite' }), 'index.html': '', '.nvmrc': 'v20.11.0\n' }
+    expect(await plan(files)).toMatchObject({ node: { major: 20, isRequired: false } })
+    expect(await plan(files, { nodeVersion: '22' })).toMatchObject({ node: { major: 22, isRequired: true } })
+    expect(await plan({ ...files, '.nvmrc': 'lts/*' })).not.toHaveProperty('node')
   })
 
   it('is in the mode of the settings', async () => {

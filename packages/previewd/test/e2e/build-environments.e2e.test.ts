@@ -35,3 +35,51 @@ test('a project is built and served in its own mode, with the variables of that 
     .toBe('live')
   expect((await client.preview('modes', '/src/main.js')).text).toContain('"MODE": "staging"')
 })
+
+const NODE_PROJECT = {
+  ...sampleProject(''),
+  'package.json': JSON.stringify({
+    type: 'module',
+    scripts: { build: 'node version.js && vite build' },
+    devDependencies: { vite: '^8.3.0' },
+  }),
+  'version.js': `import { writeFileSync } from 'node:fs'
+writeFileSync('src/script.js', 'export const script = ' + JSON.stringify('script ' + process.version))
+`,
+  'src/script.js': '',
+  'src/main.js': "import { script } from './script.js'\ndocument.title = __NODE__ + script\n",
+  'vite.config.js': `export default {
+  define: { __NODE__: JSON.stringify('config ' + process.version) },
+  plugins: [{ name: 'version', transformIndexHtml: () => [{ tag: 'meta', attrs: { content: process.version } }] }],
+}
+`,
+}
+
+test.each([20, 22])(
+  'Node %i runs the configuration, the scripts and the session of a project that asks for it',
+  async (major) => {
+    const { client } = daemon
+    const id = `node-${major}`
+    expect(await client.settings(id, { nodeVersion: String(major) })).toBe(201)
+    const pushed = await client.push(id, NODE_PROJECT)
+    expect(pushed.status.diagnostics).toEqual([])
+    const script = await builtScript(id)
+    expect(script).toMatch(new RegExp(`config v${major}\\.`))
+    expect(script).toMatch(new RegExp(`script v${major}\\.`))
+    expect(await client.log(id)).toMatch(new RegExp(`^Node ${major}\\.`, 'm'))
+
+    await fetch(`${client.url}/v1/projects/${id}/session`, { method: 'PUT' })
+    await expect.poll(async () => (await client.status(id)).session.state, { timeout: 60_000 }).toBe('live')
+    expect((await client.preview(id, '/')).text).toContain(`content="v${major}.`)
+    const edit = await client.push(id, { 'src/main.js': "document.title = 'edited'\n" }, { wait: 'live' })
+    expect(edit).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 2 } } })
+    expect((await client.preview(id, '/src/main.js')).text).toContain('edited')
+  },
+)
+
+test('a Node that the server does not have is refused in the settings, and named where a file asks for it', async () => {
+  const { client } = daemon
+  expect(await client.settings('node-18', { nodeVersion: '18' })).toBe(422)
+  const pushed = await client.push('node-18', { ...sampleProject('x'), '.nvmrc': '18' })
+  expect(pushed.status).toMatchObject({ state: 'ready', diagnostics: [{ code: 'NODE_VERSION_NOT_OFFERED' }] })
+})

@@ -7,6 +7,7 @@ import { BuildLogs } from '../../src/build/log.ts'
 import { type Config, resolveConfig } from '../../src/config.ts'
 import { createEgress } from '../../src/egress/egress-proxy.ts'
 import { createEnvironments } from '../../src/environment/environments.ts'
+import { createNodes } from '../../src/environment/nodes.ts'
 import { createEventBus } from '../../src/events/bus.ts'
 import type { Artifacts } from '../../src/model/artifact.ts'
 import type { Egress } from '../../src/model/egress.ts'
@@ -30,7 +31,7 @@ export interface PipelineUnderTest extends AsyncDisposable {
   pipeline: BuildPipeline
   sessions: LiveSessions
   /** What runs project code. */
-  parts: Pick<SessionsOptions, 'workers' | 'environments'>
+  parts: Pick<SessionsOptions, 'workers' | 'environments' | 'nodes'>
   errors: unknown[]
   /** Sends files and waits until their revision is built (or checked). */
   push(
@@ -80,6 +81,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     locks: store.locks,
     installTimeoutMs: config.build.installTimeoutMs,
   })
+  const nodes = createNodes({ dataDir, registry: config.registry })
   const artifacts = createArtifacts({ dataDir, cacheBytes: config.cacheBytes })
   const events = createEventBus()
   const socketDir = join(dataDir, 'run')
@@ -88,6 +90,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     ...config.sessions,
     dataDir,
     environments,
+    nodes,
     workers,
     events,
     egress: options.egress?.(socketDir) ?? createEgress({ ...config.egress, socketDir }),
@@ -104,6 +107,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     ...store,
     sources,
     environments,
+    nodes,
     workers,
     sessions,
     viewers: options.sessions?.viewers,
@@ -121,6 +125,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     await pipeline.drain(0)
     await sources[Symbol.asyncDispose]()
     await sessions.close()
+    nodes.close()
     await environments.close()
     await workers.close()
     artifacts.close()
@@ -133,7 +138,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     events,
     pipeline,
     sessions,
-    parts: { workers, environments },
+    parts: { workers, environments, nodes },
     errors,
     async push(project, files, wait = 'built') {
       const { revision } = await pipeline.applyChanges(project, batchOf(files))

@@ -93,6 +93,7 @@ describe('the pool', () => {
     ['another folder', { ahead: ahead('first', { root: 'web' }) }],
     ['other limits', { limits: { memoryBytes: 400 * MIB } }],
     ['other mounts', { binds: [] }],
+    ['another Node', { node: process.execPath }],
     ['a dev server', { listen: '/unused/dev.sock' }],
   ])('has nothing for %s', async (_, overrides) => {
     await fill()

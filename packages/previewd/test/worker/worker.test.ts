@@ -32,6 +32,19 @@ describe('a worker', () => {
     ])
   })
 
+  it("runs project code with another Node than the server's own where it is given one", async () => {
+    const node = join(sandbox.folder, 'other-node')
+    await writeFile(node, '#!/bin/sh\necho "other $1"\n', { mode: 0o755 })
+    await using worker = await sandbox.start({ node })
+    expect(await shell(worker, 'node a; nodejs b; /usr/bin/node c')).toMatchObject({
+      outcome: { kind: 'succeeded' },
+      stdout: 'other a\nother b\nother c',
+    })
+    expect((await shell(worker, 'echo x > /usr/bin/node')).outcome).toMatchObject({ kind: 'failed' })
+    await using own = await sandbox.start()
+    expect((await shell(own, 'node --version')).stdout).toBe(process.version)
+  })
+
   it('gives tasks an environment of their own and nothing else', async () => {
     await using worker = await sandbox.start()
     await worker.put([file('sub/package.json', '{}')])

@@ -40,6 +40,11 @@ export const build = z
     diagnostics: z.array(diagnostic),
     timings,
     environment: z.string().exactOptional().meta({ description: 'Key of the dependencies it used' }),
+    nodeMajor: z
+      .number()
+      .int()
+      .exactOptional()
+      .meta({ description: 'Node that it ran with, where that was not the one of the server' }),
   })
   .meta({ id: 'Build', description: 'One run that makes an artifact' })
 

@@ -76,7 +76,10 @@ const settings = {
   framework: z.enum(['auto', 'vite', 'static', 'command']),
   buildCommand: line(2000),
   outputDir: folder,
-  nodeVersion: z.string().regex(/^[\d.x*^~<>=| -]{1,64}$/, 'a version range, e.g. ">=20"'),
+  nodeVersion: z
+    .string()
+    .regex(/^[\d.x*^~<>=| -]{0,64}$/, 'a version range, e.g. ">=20"')
+    .meta({ description: 'Node that runs its code; empty goes by its files' }),
   mode: z
     .string()
     .regex(/^[A-Za-z0-9_-]{0,40}$/, 'letters, digits, "_" and "-"')
