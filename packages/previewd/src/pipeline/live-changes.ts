@@ -27,6 +27,8 @@ export class LiveChanges {
   readonly #parts: Parts
   readonly #onChange: (project: string) => void
   readonly #shown = new Map<string, Shown>()
+  /** How many revisions are being brought in. */
+  readonly #underWay = new Map<string, number>()
   readonly #logs = new Map<string, LogEvents>()
   readonly #serverLogs = new LRUCache<string, LogEvents>({ max: MAX_SERVER_LOGS })
   readonly #stopListening: (() => void)[]
@@ -65,13 +67,25 @@ export class LiveChanges {
 
   /** Never rejects. */
   async bringIn(project: string, options: { installed?: boolean } = {}): Promise<void> {
+    this.#underWay.set(project, (this.#underWay.get(project) ?? 0) + 1)
     try {
       const update = await this.#parts.sessions.apply(project, options)
       // One update serves all revisions that came while another was brought in.
       if (update && this.#shown.get(project)?.update !== update) await this.#show(project, update)
     } catch (error) {
       this.#parts.onError(error, `A revision of project ${project} could not be shown live.`)
+    } finally {
+      const left = (this.#underWay.get(project) ?? 1) - 1
+      if (left > 0) this.#underWay.set(project, left)
+      else this.#underWay.delete(project)
+      this.#onChange(project)
     }
+  }
+
+  /** True where the session has the revision and what it made of it is known: its diagnostics come a moment later. */
+  isBroughtIn(project: string, revision: number): boolean {
+    const view = this.#parts.sessions.view(project)
+    return view.state === 'live' && (view.revision ?? 0) >= revision && !this.#underWay.has(project)
   }
 
   /** A line that the dev server of a project wrote, or the server of its build. */

@@ -327,7 +327,7 @@ export class BuildPipeline implements Pipeline {
     if (point === 'painted') return this.#live.isPainted(id, revision)
     const session = point === 'live' ? this.#parts.sessions.view(id) : undefined
     if (session && session.state !== 'off') {
-      return session.state === 'error' || (session.state === 'live' && (session.revision ?? 0) >= revision)
+      return session.state === 'error' || this.#live.isBroughtIn(id, revision)
     }
     const finished = this.#announcer.newestFinished(id)
     const active = this.#activeBuild(id)
