@@ -41,7 +41,7 @@ export class Chat {
       if (part.type === 'fileDeleted') tracker.fileDeleted(part.path)
       yield part
     }
-    const { sent, status } = await tracker.finish({ wait: 'live', timeoutMs: 60_000 })
+    const { sent, status } = await tracker.finish({ wait: 'built', timeoutMs: 60_000 })
     yield { type: 'sent', paths: sent }
     const isBroken = status?.diagnostics.some(({ severity }) => severity === 'error')
     return isBroken ? await this.#project.diagnostics({ format: 'prompt', maxChars: 4000 }) : undefined

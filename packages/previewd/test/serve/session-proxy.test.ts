@@ -274,6 +274,16 @@ describe('an answer', () => {
     expect(server.logged).toEqual([])
   })
 
+  test('without a page in it is a page that asks again, for navigations; other answers stay what they are', async () => {
+    upstream.answer = (_req, res) => res.writeHead(404).end()
+    const page = await get('/', NAVIGATION)
+    expect(page).toMatchObject({ status: 404, headers: { refresh: '1' } })
+    expect(page.text).toContain('There is no page here yet')
+    expect((await get('/main.js')).text).toBe('')
+    upstream.answer = (_req, res) => res.writeHead(404, { 'content-type': 'text/html' }).end('of the app')
+    expect((await get('/', NAVIGATION)).text).toContain('of the app')
+  })
+
   test('that breaks off breaks off for the client', async () => {
     upstream.answer = (req, res) => {
       res.writeHead(200, { 'content-length': '100' })

@@ -82,6 +82,7 @@ export async function answerFromServer(
     // Looked at before the headers are made those for the server.
     compress: isRemote(req) && acceptsGzip(req),
   }
+  const asksForPage = server.isOfSources && isNavigation(req)
   const fail = (error: unknown): void => {
     options.logger.debug({ err: error }, 'A server of a project did not answer')
     if (res.headersSent || res.destroyed) res.destroy()
@@ -89,6 +90,10 @@ export async function answerFromServer(
   }
   proxy.on('proxyRes', (answer) => {
     if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
+    if (asksForPage && isNothing(answer)) {
+      answer.resume()
+      return sendMessage(req, res, NO_PAGE)
+    }
     void sendAnswer(req, res, answer, change, options).catch(fail)
   })
   req.headers = toServerHeaders(req, server, options)
@@ -147,6 +152,11 @@ async function sendAnswer(
   await pipeline([answer, ...changes, res])
 }
 
+/** What Vite says where the project has no index.html (yet): a page that stays blank, and never asks again. */
+function isNothing({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 404 && (headers['content-type'] === undefined || headers['content-length'] === '0')
+}
+
 function isWholePage({ statusCode = 0, headers }: IncomingMessage): boolean {
   if (statusCode < 200 || [204, 205, 206, 304].includes(statusCode)) return false
   const encoding = headers['content-encoding'] ?? 'identity'
@@ -157,5 +167,12 @@ const NO_ANSWER = {
   status: 502,
   heading: 'The dev server does not answer',
   text: 'It may be starting anew. This page asks again by itself.',
+  headers: { Refresh: '1' },
+}
+
+const NO_PAGE = {
+  status: 404,
+  heading: 'There is no page here yet',
+  text: 'It may still be on its way. This page asks again by itself.',
   headers: { Refresh: '1' },
 }
