@@ -1,3 +1,4 @@
+import { basename, dirname, normalize } from 'node:path'
 import type { ToolError } from '../model/worker.ts'
 import { type DevEnvironment, REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
 import { toToolErrors } from './entry-errors.ts'
@@ -20,6 +21,7 @@ interface Update {
 }
 
 type Payload = { type: string; updates?: Update[] } & Record<string, unknown>
+const CONFIG_NAME = /^vite\.config\.[cm]?[jt]s$/
 const SETTLE_TIMEOUT_MS = 10_000
 
 /** The Vite servers of a session, as they are now: a framework that restarts has others. */
@@ -60,6 +62,11 @@ export class HotBatches {
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
     const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
+    if (config.configFile === undefined && events.some((event) => isFirstConfig(event, config.root))) {
+      await this.#server.restart()
+      this.#forget()
+      return { kind: 'restart', errors: [] }
+    }
     const settling = this.#servers.settle?.(events.map(({ file }) => file))
     const payloads = await this.#collect(all)
     if (this.#server.config !== config) {
@@ -248,4 +255,9 @@ function toOverlayError({ message, stack, file, frame, plugin, line, column }: T
     ...(plugin && { plugin }),
     ...(line !== undefined && { loc: { file, line, column: Math.max(0, (column ?? 1) - 1) } }),
   }
+}
+
+/** Vite looks after the configuration that it started with; of one that comes later it does not know. */
+function isFirstConfig({ file, kind }: FileEvent, root: string): boolean {
+  return kind === 'add' && dirname(file) === normalize(root) && CONFIG_NAME.test(basename(file))
 }

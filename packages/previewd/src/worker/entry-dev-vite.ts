@@ -38,6 +38,8 @@ export interface ServedModule {
 
 export interface ResolvedDevConfig {
   root: string
+  /** Undefined where the project has none. */
+  configFile?: string | undefined
   cacheDir?: string
   webSocketToken?: string
   /** '' where there is none. */

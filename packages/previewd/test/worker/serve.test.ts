@@ -247,6 +247,15 @@ describe('a dev server in a worker', () => {
     expect((await get(served.socket, '/a.ts')).text).toContain('by the new config')
   })
 
+  it('starts anew with a configuration that the project did not have before', async () => {
+    await using served = await serve()
+    const config = `export default { plugins: [{ name: 'made', transform: (code) => code.replace('"first a"', '"new"') }] }`
+    await served.worker.put([file('vite.config.js', config)])
+    const update = await served.server.update(2, [{ path: 'vite.config.js', kind: 'added' }])
+    expect(update).toMatchObject({ kind: 'restart', errors: [] })
+    expect((await get(served.socket, '/a.ts')).text).toContain('"new"')
+  })
+
   it('follows what a plugin writes', async () => {
     const config = `import fs from 'node:fs/promises'
       export default { plugins: [{ name: 'routes', async watchChange(id) {
