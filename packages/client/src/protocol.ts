@@ -380,6 +380,8 @@ export type ProjectEvent = {
   data: {
     buildId?: string
     session?: true
+    /** Of the server that a build has */
+    server?: true
     lines: LogLine[]
     /** Lines that came too fast to be told */
     skipped?: number

@@ -37,6 +37,7 @@ const sessionChanged = session.extend({
 const logWritten = z.object({
   buildId: z.string().exactOptional(),
   session: z.literal(true).exactOptional(),
+  server: z.literal(true).exactOptional().meta({ description: 'Of the server that a build has' }),
   lines: z.array(logLine),
   skipped: z.number().int().exactOptional().meta({ description: 'Lines that came too fast to be told' }),
 })
