@@ -1,11 +1,8 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
-import { BlobServiceClient, type ContainerClient, StorageSharedKeyCredential } from '@azure/storage-blob'
 import { startDaemonChild } from '../packages/previewd/test/e2e/daemon-child.ts'
 import { type FaultProxy, startFaultProxy } from '../packages/previewd/test/source/fault-proxy.ts'
-import { AZURITE_ACCOUNT, AZURITE_KEY } from '../packages/previewd/test/source/object-servers.ts'
+import { type PlainAzure, plainAzure } from '../packages/previewd/test/source/plain-azure.ts'
 import { STORES, type TestStore } from '../packages/previewd/test/source/stores.ts'
 import type { Context } from './context.ts'
 import { settled } from './process-tree.ts'
@@ -23,7 +20,7 @@ const MAX_DOWNLOADS = CHANGED + 1
 interface Side {
   store: TestStore
   proxy: FaultProxy
-  container: ContainerClient
+  plain: PlainAzure
   url: string
   pid: number
 }
@@ -36,12 +33,10 @@ export async function syncBench({ runs, folder }: Context): Promise<Row[]> {
   const dataDir = join(folder, 'sync-data')
   mkdirSync(dataDir, { mode: 0o711 })
   await using daemon = await startDaemonChild(dataDir, store.environment(proxy.url))
-  const credential = new StorageSharedKeyCredential(AZURITE_ACCOUNT, AZURITE_KEY)
-  const service = new BlobServiceClient(`${proxy.url}/${AZURITE_ACCOUNT}`, credential)
   const side: Side = {
     store,
     proxy,
-    container: service.getContainerClient('projects'),
+    plain: plainAzure(proxy.url, 'projects'),
     url: daemon.client.url,
     pid: daemon.pid,
   }
@@ -81,7 +76,7 @@ async function webhook(side: Side, runs: number): Promise<Row> {
   const paths = Array.from({ length: NAMED }, (_, at) => pathOf(at))
   const samples = await byTurns(runs, {
     rest: () => settled(side.pid),
-    plain: () => timed(() => Promise.all(paths.map((path) => download(side, path)))),
+    plain: () => timed(() => Promise.all(paths.map((path) => side.plain.download(PREFIX + path)))),
     previewd: async (run) => {
       await put(side, `named ${run}`, NAMED)
       return timed(() => sync(side, { changedFiles: paths.map((path) => ({ path })) }))
@@ -117,13 +112,7 @@ function pathOf(at: number): string {
   return at === 0 ? 'index.html' : `src/part-${at % 10}/file-${at}.js`
 }
 
-async function list({ container }: Side): Promise<void> {
-  let count = 0
-  for await (const _ of container.listBlobsFlat({ prefix: PREFIX, includeMetadata: true })) count++
+async function list({ plain }: Side): Promise<void> {
+  const count = await plain.count(PREFIX)
   if (count !== FILES) throw new Error(`${count} blobs were listed`)
-}
-
-async function download({ container }: Side, path: string): Promise<void> {
-  const { readableStreamBody } = await container.getBlobClient(PREFIX + path).download()
-  await buffer(readableStreamBody as Readable)
 }

@@ -1,4 +1,6 @@
+import type { Config } from '../config.ts'
 import type { SandboxTier } from '../model/worker.ts'
+import { probePlaces } from '../source/probe-places.ts'
 import { inspectSandbox } from '../worker/inspect.ts'
 import { bad, type Finding, good, warning } from './finding.ts'
 import { findSeccomp, findUserNamespaces } from './kernel.ts'
@@ -11,6 +13,7 @@ export interface Inspected {
   dataDir: string
   sandbox: SandboxTier
   build: { concurrency: number; memoryBytes: number }
+  sources: Config['sources']
 }
 
 /**
@@ -26,6 +29,7 @@ export async function inspectMachine(config: Inspected): Promise<Finding[]> {
     ...(await findSandbox(config)),
     ...(await findDisk(config.dataDir)),
     findMemory(config.build),
+    ...(await findSources(config)),
   ]
 }
 
@@ -43,6 +47,14 @@ export function findPlatform(platform: string, arch: string): Finding {
   return bad(
     'System',
     `It is ${platform} on ${arch}; the sandbox needs Linux on x64 or arm64, also in a virtual machine.`,
+  )
+}
+
+/** Every place that the operator named is asked for a listing, with the credentials that a sync would use. */
+export async function findSources(config: Pick<Inspected, 'sources'>): Promise<Finding[]> {
+  const probed = await probePlaces(config)
+  return probed.map(({ place, problem }) =>
+    problem === undefined ? good(`Source ${place}`, 'It can be listed.') : bad(`Source ${place}`, problem),
   )
 }
 

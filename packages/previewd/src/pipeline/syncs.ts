@@ -133,7 +133,12 @@ export class Syncs {
       this.#retries.clear(project.id)
       return undefined
     } catch (error) {
-      if (!signal.aborted) this.#retries.failed(project.id)
+      if (signal.aborted) return error
+      this.#retries.failed(project.id)
+      this.#parts.onError(
+        error,
+        `The files of ${project.id} could not be stored in its source; they will be.`,
+      )
       return error
     }
   }

@@ -10,7 +10,7 @@ import { contentTypeOf } from '../lib/content-type.ts'
 import type { FileEntry } from '../model/files.ts'
 import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
 import { judgeAnswer } from './judge-answer.ts'
-import type { ObjectSourceOptions } from './object-places.ts'
+import { endlessListing, MAX_PAGES, type ObjectSourceOptions } from './object-places.ts'
 import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
 import { watchedBody } from './watched-body.ts'
 
@@ -32,12 +32,14 @@ export class AzureBlobSource implements Source {
 
   async *list(signal: AbortSignal): AsyncGenerator<SourceFile> {
     const { prefix } = this.#options
-    for (let token: string | undefined, isFirst = true; isFirst || token; isFirst = false) {
+    let token: string | undefined
+    for (let pages = 0; pages === 0 || token !== undefined; pages++) {
+      if (pages === MAX_PAGES) throw endlessListing(SERVICE)
       const page = await this.#attempt(signal, async (abortSignal) => {
-        const pages = this.#container
+        const listing = this.#container
           .listBlobsFlat({ prefix, includeMetadata: true, abortSignal })
           .byPage({ maxPageSize: PAGE, ...(token && { continuationToken: token }) })
-        return (await pages.next()).value
+        return (await listing.next()).value
       })
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         if (isFolder(metadata)) continue

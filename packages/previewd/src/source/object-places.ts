@@ -2,6 +2,9 @@ import { PreviewdError } from '../errors.ts'
 import type { SourceOwner } from '../model/source.ts'
 import { invalidPlace, isWithin, type Place, prefixOf } from './places.ts'
 
+/** Of a listing: more than a container that is no mistake has below one prefix, some of them left out. */
+export const MAX_PAGES = 10_000
+
 /** What the sources of object stores are given. */
 export interface ObjectSourceOptions {
   container: string
@@ -47,4 +50,8 @@ export function checkNamed(places: readonly Place[], container: string): void {
     'SOURCE_NOT_SUPPORTED',
     `The operator of this server does not name ${container} in PREVIEWD_SOURCES.`,
   )
+}
+
+export function endlessListing(service: string): PreviewdError {
+  return new PreviewdError('SOURCE_UNREACHABLE', `${service} does not end its listing.`)
 }

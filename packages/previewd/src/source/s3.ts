@@ -15,7 +15,7 @@ import { contentTypeOf } from '../lib/content-type.ts'
 import type { FileEntry } from '../model/files.ts'
 import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
 import { judgeAnswer } from './judge-answer.ts'
-import type { ObjectSourceOptions } from './object-places.ts'
+import { endlessListing, MAX_PAGES, type ObjectSourceOptions } from './object-places.ts'
 import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
 import { watchedBody } from './watched-body.ts'
 
@@ -53,14 +53,16 @@ export class S3Source implements Source {
 
   async *list(signal: AbortSignal): AsyncGenerator<SourceFile> {
     const { container: Bucket, prefix: Prefix } = this.#options
-    for (let token: string | undefined, isFirst = true; isFirst || token; isFirst = false) {
+    let token: string | undefined
+    for (let pages = 0; pages === 0 || token !== undefined; pages++) {
+      if (pages === MAX_PAGES) throw endlessListing(SERVICE)
       const query = { Bucket, Prefix, EncodingType: 'url', ContinuationToken: token } as const
       const command = new ListObjectsV2Command(query)
       const page = await this.#attempt(signal, (abortSignal) => this.#client.send(command, { abortSignal }))
       // Every S3 answers with the name; who does not is none, and its nothing must not pass for an empty bucket.
       if (page.Name === undefined) throw notS3()
       for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
-        const name = page.EncodingType === 'url' ? decodeURIComponent(Key.replaceAll('+', ' ')) : Key
+        const name = page.EncodingType === 'url' ? decoded(Key) : Key
         yield { path: name.slice(Prefix.length), size: Size, version: ETag }
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
@@ -185,6 +187,14 @@ function described({
     size: ContentLength,
     version: ETag,
     ...(sha256 !== undefined && SHA256.test(sha256) && { sha256 }),
+  }
+}
+
+function decoded(name: string): string {
+  try {
+    return decodeURIComponent(name.replaceAll('+', ' '))
+  } catch {
+    throw notS3()
   }
 }
 

@@ -31,6 +31,7 @@ export async function compareAll(
       continue
     }
     checkFilePath(file.path)
+    if (listed.has(file.path)) continue
     listed.add(file.path)
     totalBytes += file.size
     checkLimits(file, listed.size, totalBytes, limits)

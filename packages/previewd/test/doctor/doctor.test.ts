@@ -2,11 +2,13 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { resolveConfig } from '../../src/config.ts'
 import { findNode, findPlatform, inspectMachine } from '../../src/doctor/doctor.ts'
 import { findSeccomp, findUserNamespaces } from '../../src/doctor/kernel.ts'
 import { findDisk, findMemory } from '../../src/doctor/space.ts'
 
 const GIB = 1024 ** 3
+const { sources } = resolveConfig({ PREVIEWD_REGISTRY: 'http://registry.invalid/' })
 
 let folder: string
 beforeEach(async () => {
@@ -25,7 +27,7 @@ describe('the doctor', () => {
   it('finds this machine well, where the other tests run', { timeout: 30_000 }, async () => {
     await chmod(folder, 0o711)
     const build = { concurrency: 1, memoryBytes: GIB }
-    const findings = await inspectMachine({ dataDir: join(folder, 'data'), sandbox: 'full', build })
+    const findings = await inspectMachine({ dataDir: join(folder, 'data'), sandbox: 'full', build, sources })
     expect(findings.filter(({ ok }) => !ok)).toEqual([])
     expect(findings.map(({ name }) => name)).toEqual([
       ...[
@@ -44,7 +46,7 @@ describe('the doctor', () => {
 
   it('says what keeps workers out of the data folder', { timeout: 30_000 }, async () => {
     const build = { concurrency: 1, memoryBytes: GIB }
-    const findings = await inspectMachine({ dataDir: join(folder, 'data'), sandbox: 'full', build })
+    const findings = await inspectMachine({ dataDir: join(folder, 'data'), sandbox: 'full', build, sources })
     const sandbox = findings.find(({ name }) => name === 'Sandbox')
     expect(sandbox).toMatchObject({ ok: false, detail: expect.stringContaining(`chmod o+x ${folder}`) })
   })
