@@ -604,6 +604,11 @@ export type Status = {
     revision: number
   } | null
   session: Session
+  /** The server of the published build, where its pages need one */
+  server?: {
+    state: 'asleep' | 'starting' | 'live' | 'failed'
+    reason?: string
+  }
   /** What the newest page of an editor says of itself */
   painted: {
     revision: number

@@ -40,6 +40,13 @@ export type Reached =
   /** `reason` is for the project's authors, and may be project-written text. */
   | { unavailable: 'failed'; reason: string }
 
+/** The server of a published build, as the API shows it. */
+export interface AppServerView {
+  state: 'asleep' | 'starting' | 'live' | 'failed'
+  /** Why it failed. May be project-written text. */
+  reason?: string
+}
+
 /** The servers of builds, which run while somebody asks for them. */
 export interface AppServers {
   /**
@@ -47,6 +54,7 @@ export interface AppServers {
    * the one of the build before goes on answering; `only` asks for this very build.
    */
   reach(project: string, buildId: string, options: { waitMs: number; only?: boolean }): Promise<Reached>
+  view(project: string, buildId: string): AppServerView
   /** Ends all of a project; resolves when their workers are gone. */
   stop(project: string): Promise<void>
   close(): Promise<void>

@@ -1,3 +1,4 @@
+import type { AppServerView } from './app-server.ts'
 import type { Build } from './build.ts'
 import type { ReportedDiagnostic } from './diagnostic.ts'
 import type { InstallProgress } from './environment.ts'
@@ -14,6 +15,8 @@ export interface ProjectStatus {
   build: Omit<Build, 'diagnostics' | 'timings' | 'project'> | null
   published: { buildId: string; revision: number } | null
   session: SessionView
+  /** Of a published build whose pages a server renders. */
+  server?: AppServerView
   /** What the newest page of an editor says of itself. */
   painted: Painted | null
   urls: { preview: string; path: string }

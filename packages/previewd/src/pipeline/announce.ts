@@ -1,6 +1,8 @@
+import type { AppServerView } from '../model/app-server.ts'
 import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { InstallProgress } from '../model/environment.ts'
+import type { Project } from '../model/project.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { PipelineParts } from './parts.ts'
 import { deriveStatus, newestFinished, reported, withoutDetails } from './status.ts'
@@ -10,7 +12,10 @@ const PROGRESS_EVERY_MS = 250
 /** Canceled builds may stand before the newest that counts. */
 const BUILDS_LOOKED_AT = 20
 
-type Parts = Pick<PipelineParts, 'projects' | 'builds' | 'events' | 'urls' | 'logs' | 'sessions' | 'viewers'>
+type Parts = Pick<
+  PipelineParts,
+  'projects' | 'builds' | 'events' | 'urls' | 'logs' | 'sessions' | 'appServers' | 'viewers'
+>
 
 /** What of a project is known nowhere else. */
 export interface Current {
@@ -42,9 +47,16 @@ export class Announcer {
       urls: urls(id),
       progress: this.#progress.get(id)?.progress,
       session: sessions.view(id),
+      server: this.#server(project),
       painted: viewers?.painted(id),
       transforms: this.#current.transforms(id),
     })
+  }
+
+  #server({ id, published }: Project): AppServerView | undefined {
+    const { builds, appServers } = this.#parts
+    const hasServer = published && builds.get(id, published.buildId)?.server !== undefined
+    return hasServer ? appServers?.view(id, published.buildId) : undefined
   }
 
   newestFinished(project: string): Build | undefined {

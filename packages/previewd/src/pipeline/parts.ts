@@ -23,7 +23,7 @@ export interface PipelineParts {
   workers: Workers
   sessions: Sessions
   /** Of builds whose pages a server renders. */
-  appServers?: Pick<AppServers, 'stop'> | undefined
+  appServers?: Pick<AppServers, 'stop' | 'view'> | undefined
   /** Pages that show a session; without, nothing is ever painted. */
   viewers?: Viewers | undefined
   artifacts: Artifacts

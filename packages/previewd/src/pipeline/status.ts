@@ -1,3 +1,4 @@
+import type { AppServerView } from '../model/app-server.ts'
 import { type Build, isFinished } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { InstallProgress } from '../model/environment.ts'
@@ -14,6 +15,7 @@ export interface StatusInputs {
   urls: { preview: string; path: string }
   progress: InstallProgress | undefined
   session: SessionView
+  server: AppServerView | undefined
   painted: Painted | undefined
   /** Of the live session. */
   transforms: ReportedDiagnostic[]
@@ -21,7 +23,7 @@ export interface StatusInputs {
 
 /** What the API says of a project. The diagnostics are those of the session and of the newest build that ended. */
 export function deriveStatus(inputs: StatusInputs): ProjectStatus {
-  const { project, active, finished, urls, progress, session, painted, transforms } = inputs
+  const { project, active, finished, urls, progress, session, server, painted, transforms } = inputs
   const shown = active ?? finished
   const state = stateOf(project, active, finished)
   return {
@@ -31,6 +33,7 @@ export function deriveStatus(inputs: StatusInputs): ProjectStatus {
     build: shown ? withoutDetails(shown) : null,
     published: project.published ?? null,
     session,
+    ...(server && { server }),
     painted: painted ?? null,
     urls,
     diagnostics: [...transforms, ...(finished ? others(reported(finished), transforms) : [])],

@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { PreviewdError } from '../errors.ts'
-import type { BuiltServer, Reached } from '../model/app-server.ts'
+import type { AppServerView, BuiltServer, Reached } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { Builds, Projects } from '../model/store.ts'
@@ -64,6 +64,11 @@ export class AppServer {
   get mayStart(): boolean {
     if (this.#state === 'asleep') return true
     return this.#state === 'failed' && this.#attempts.mayRetry && this.#parts.now() >= this.#retryAt
+  }
+
+  view(): AppServerView {
+    if (this.#state === 'failed') return { state: 'failed', reason: this.#reason }
+    return { state: this.#state === 'waiting' ? 'starting' : this.#state }
   }
 
   use(): void {

@@ -1,4 +1,4 @@
-import type { AppServers, Reached } from '../model/app-server.ts'
+import type { AppServers, AppServerView, Reached } from '../model/app-server.ts'
 import { AppServer, type AppServerParts } from './app-server.ts'
 
 export interface AppServersOptions extends Omit<AppServerParts, 'now'> {
@@ -60,6 +60,10 @@ export class AwakeServers implements AppServers {
     const reached: Reached = await server.reach(waitMs)
     if (!only && 'socket' in reached) this.#retire(project, server)
     return reached
+  }
+
+  view(project: string, buildId: string): AppServerView {
+    return this.#servers.get(keyOf({ project, buildId }))?.view() ?? { state: 'asleep' }
   }
 
   async stop(project: string): Promise<void> {

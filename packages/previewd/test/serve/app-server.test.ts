@@ -35,6 +35,7 @@ beforeEach(async () => {
         asked.push({ buildId, only })
         return reached
       },
+      view: () => ({ state: 'live' }),
       stop: async () => undefined,
       close: async () => undefined,
     },

@@ -135,8 +135,10 @@ describe('the server of a build', () => {
     open()
     const id = await addBuild({ 'out/server.mjs': program('Date.now()') })
     const first = await ask(await reach(id))
+    expect(servers.view('shop', id)).toEqual({ state: 'live' })
     nowMs += IDLE_MS
     await servers.sweep()
+    expect(servers.view('shop', id)).toEqual({ state: 'asleep' })
     expect(await ask(await reach(id))).not.toBe(first)
   })
 
@@ -149,7 +151,9 @@ describe('the server of a build', () => {
       await expect.poll(gone, { timeout: WAIT_MS }).toBe(crash + 1)
       nowMs += 60_000
     }
-    expect(await reach(id)).toEqual({ unavailable: 'failed', reason: expect.stringContaining('exit code 3') })
+    const reason = expect.stringContaining('exit code 3')
+    expect(await reach(id)).toEqual({ unavailable: 'failed', reason })
+    expect(servers.view('shop', id)).toEqual({ state: 'failed', reason })
     nowMs += 5 * 60_000
     expect(await ask(await reach(id))).toBe('1')
   })

@@ -80,6 +80,10 @@ export const status = z
     build: build.omit({ diagnostics: true, timings: true, project: true }).nullable(),
     published: z.object({ buildId: z.string(), revision: z.number().int() }).nullable(),
     session,
+    server: z
+      .object({ state: z.enum(['asleep', 'starting', 'live', 'failed']), reason: z.string().exactOptional() })
+      .exactOptional()
+      .meta({ description: 'The server of the published build, where its pages need one' }),
     painted: z
       .object({ revision: z.number().int(), at: time, errors: z.number().int(), visible: z.boolean() })
       .nullable()
