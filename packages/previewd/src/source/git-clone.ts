@@ -1,6 +1,6 @@
 import type { Egress } from '../model/egress.ts'
 import type { OutputEntry, Worker, WorkerLimits, Workers } from '../model/worker.ts'
-import { cloneFailure } from './git-failure.ts'
+import { CloneError, type FailedClone } from './git-failure.ts'
 import type { GitToken } from './git-place.ts'
 import type { GitProgram } from './git-program.ts'
 import { AUTHORITIES, gitEnvironment, REPOSITORY, TREE } from './git-settings.ts'
@@ -42,7 +42,7 @@ const NEVER_LOGGED = 64 * 1024
 /**
  * Fetches the newest state of one ref in a sandbox, whose only network is the way out, and gives each file of it to
  * `onEntry`, in the order of their paths. git reads what a host sends, and hosts may be hostile; the server itself
- * reads only paths, sizes and bytes. Rejects with a coded error without anything that the host said.
+ * reads only paths, sizes and bytes. Rejects with a CloneError, without anything that the host said.
  */
 export async function cloneFiles(
   options: CloneOptions,
@@ -67,7 +67,7 @@ export async function cloneFiles(
     signal.throwIfAborted()
     if (fetched) {
       const { host } = request.url
-      throw cloneFailure({ ...request, ...fetched, host, refusal, timeoutMs: limits.timeoutMs })
+      throw new CloneError({ ...request, ...fetched, host, refusal, timeoutMs: limits.timeoutMs })
     }
     for await (const entry of worker.collect(`/app/${TREE}`, limits)) await onEntry(entry)
   } finally {
@@ -87,7 +87,7 @@ function workerLimits({ memoryBytes, timeoutMs }: CloneLimits): WorkerLimits {
   }
 }
 
-type Failed = Pick<Parameters<typeof cloneFailure>[0], 'outcome' | 'said'>
+type Failed = Pick<FailedClone, 'outcome' | 'said'>
 
 /** The commands of one clone, each only after the one before. */
 class Clone {

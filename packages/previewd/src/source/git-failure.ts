@@ -1,5 +1,6 @@
 import { PreviewdError } from '../errors.ts'
 import type { TaskOutcome } from '../model/worker.ts'
+import type { Failure as Judged } from './retry.ts'
 
 type Failure = Exclude<TaskOutcome, { kind: 'succeeded' }>
 
@@ -25,8 +26,24 @@ const REDIRECTED = /unable to update url base from redirection|error: 30[1-8]\b/
 const BAD_NAME = /invalid path|unable to create (?:file|directory)|file ?name too long/i
 const NOT_TREE = /not a (?:valid object name|tree object)|failed to unpack tree|does not exist in/i
 
-/** Why a repository could not be fetched, in words of our own. */
-export function cloneFailure(failed: FailedClone): PreviewdError {
+/** The host was busy, or the connection broke. */
+const PASSING =
+  /error: (?:408|429|5\d\d)\b|response 50[234]|connection (?:reset|refused)|empty reply|early eof|unexpected disconnect|hung up/i
+
+/** A fetch that failed before any file of it was given out. */
+export class CloneError extends Error {
+  readonly judged: Judged
+
+  constructor(failed: FailedClone) {
+    const error = explain(failed)
+    super(error.message)
+    const isBroken = error.code === 'SOURCE_UNREACHABLE' && failed.outcome.kind === 'failed'
+    this.judged = { error, mayPass: isBroken && PASSING.test(failed.said) }
+  }
+}
+
+/** In words of our own. */
+function explain(failed: FailedClone): PreviewdError {
   const { host, ref, path, outcome, said, refusal, timeoutMs } = failed
   if (refusal !== undefined) return new PreviewdError('SOURCE_DENIED', `${refusal}`)
   if (outcome.kind === 'out_of_memory' || TOO_LARGE.test(said)) return tooLarge()

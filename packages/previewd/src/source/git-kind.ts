@@ -4,10 +4,12 @@ import type { Egress } from '../model/egress.ts'
 import type { Source, SourceOwner } from '../model/source.ts'
 import type { Workers } from '../model/worker.ts'
 import { type CloneLimits, cloneFiles } from './git-clone.ts'
+import { CloneError } from './git-failure.ts'
 import { checkFolder, checkRef, type GitHost, type GitToken, parseRepository } from './git-place.ts'
 import { findGit, type GitProgram } from './git-program.ts'
-import { GitSource } from './git-source.ts'
+import { type Fetch, GitSource } from './git-source.ts'
 import { invalidPlace } from './places.ts'
+import { type Failure, withRetries } from './retry.ts'
 import type { RequestOf, SettingsOf, SourceKind } from './source-kind.ts'
 
 export interface GitKindOptions {
@@ -24,6 +26,9 @@ export interface GitKindOptions {
 
 /** Fetches beside one another: each has a worker. */
 export const GIT_WORKERS = 2
+
+/** A fetch ends by its own limit before that. */
+const STOP_MS = 10_000
 
 /** Repositories of the hosts that the operator named, over https. */
 export class GitKind implements SourceKind<'git'> {
@@ -66,11 +71,12 @@ export class GitKind implements SourceKind<'git'> {
       throw error
     })
     const request = { url: repository, ref, path, token: this.#token(repository) }
+    const options = { ...this.#options, program }
+    const timeoutMs = this.#options.limits.timeoutMs + STOP_MS
+    const fetch: Fetch = (onEntry, signal) =>
+      withRetries((attempt) => cloneFiles(options, request, onEntry, attempt), { signal, timeoutMs, judge })
     return new GitSource(
-      (onEntry, signal) =>
-        this.#places.add(() => cloneFiles({ ...this.#options, program }, request, onEntry, signal), {
-          signal,
-        }),
+      (onEntry, signal) => this.#places.add(() => fetch(onEntry, signal), { signal }),
       tmpDir,
     )
   }
@@ -78,6 +84,12 @@ export class GitKind implements SourceKind<'git'> {
   #token({ host }: URL): GitToken | undefined {
     return this.#options.tokens.find((token) => token.host === host)
   }
+}
+
+function judge(thrown: unknown): Failure {
+  if (thrown instanceof CloneError) return thrown.judged
+  // Files may have been given out already, or it is nobody's fault but ours.
+  throw thrown
 }
 
 function notSupported(): PreviewdError {

@@ -390,6 +390,25 @@ test('a host that is not there, and one that speaks something else, are not reac
   expect(await failure()).toMatchObject({ code: 'SOURCE_NOT_FOUND' })
 })
 
+test('a host that is busy for a moment is asked again, and one that refuses is not', async () => {
+  const answers = [503, 429]
+  server.intercept = (_, response) => {
+    const status = answers.shift()
+    if (status !== undefined) response.writeHead(status).end()
+    return status !== undefined
+  }
+  await using source = await open()
+  expect(await read(source)).toHaveProperty(['a.txt'])
+  expect(answers).toEqual([])
+  server.seen.length = 0
+  server.intercept = (_, response) => {
+    response.writeHead(404).end()
+    return true
+  }
+  expect(await failure()).toMatchObject({ code: 'SOURCE_NOT_FOUND' })
+  expect(server.seen).toHaveLength(1)
+})
+
 test('a fetch that is given up ends', async () => {
   await using source = await open()
   const given = new AbortController()
