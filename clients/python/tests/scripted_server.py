@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class ScriptedServer:
-    """Answers its connections with ``answers``, one each, and closes them; ``b""`` says nothing."""
+    """Answers its connections with ``answers``, one each, and closes them; ``b""`` says nothing.
+
+    It is gone after the last one. Without any, it takes connections and never answers.
+    """
 
     url: str
     requests: list[bytes] = field(default_factory=list)
@@ -30,7 +33,8 @@ def scripted_server(*answers: bytes) -> Iterator[ScriptedServer]:
         thread.start()
         yield server
         # Where fewer came than were expected, this ends the wait for them.
-        listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
         thread.join()
 
 
@@ -42,6 +46,8 @@ def _serve(listener: socket.socket, server: ScriptedServer, answers: tuple[bytes
             return
         with connection:
             server.requests.append(_read_request(connection))
+            if len(server.requests) == len(answers):
+                listener.close()
             connection.sendall(answer)
 
 

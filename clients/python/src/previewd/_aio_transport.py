@@ -100,6 +100,8 @@ class AioTransport:
             raise PreviewdError("INVALID_OPTIONS", "The client is closed.")
         if self._session is None:
             self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            # Newer versions repeat calls by themselves, behind the policy's back.
+            setattr(self._session, "_retry_connection", False)  # noqa: B010
         base = self.settings.url
         # Encoded by us: a path that is a file's name must arrive as it is.
         url = URL(base + call.target, encoded=True)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import warnings
-import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -28,33 +26,34 @@ _CONNECTIONS = 256
 
 
 class Connections:
-    """The connections to one server, for the event loop that asks; they end with this object."""
+    """The connections to one server, for the event loop that asks; they end with that loop."""
 
     def __init__(self) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._keeper: asyncio.Task[None] | None = None
 
     def session(self) -> aiohttp.ClientSession:
         """Cookies are not kept, redirects not followed, bodies not unpacked."""
         loop = asyncio.get_running_loop()
         if self._session is None or self._loop is not loop:
-            connector = aiohttp.TCPConnector(limit=_CONNECTIONS)
-            weakref.finalize(self, _close_now, connector)
             self._loop = loop
             self._session = aiohttp.ClientSession(
-                connector=connector,
+                connector=aiohttp.TCPConnector(limit=_CONNECTIONS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=_CONNECT_S, sock_read=_SILENCE_S),
             )
+            self._keeper = loop.create_task(_close_at_the_end(self._session))
         return self._session
 
 
-def _close_now(connector: aiohttp.BaseConnector) -> None:
-    """Ends the connections at once, and says nothing: nobody is there to wait for it."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        connector.close()
+async def _close_at_the_end(session: aiohttp.ClientSession) -> None:
+    """A loop that ends cancels what runs in it, and lets it finish."""
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await session.close()
 
 
 async def proxy_http(

@@ -24,7 +24,8 @@ async def proxy_websocket(
     if (await receive())["type"] != "websocket.connect":
         return
     try:
-        upstream = await session.ws_connect(
+        # Its type has parameters in newer versions of aiohttp, and none in older ones.
+        upstream: Any = await session.ws_connect(
             url,
             headers=to_upstream(scope, host=None),
             protocols=scope.get("subprotocols", ()),
