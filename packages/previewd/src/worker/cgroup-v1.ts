@@ -10,6 +10,7 @@ import {
   isWritable,
   makeGroup,
   readKeyedCount,
+  readKeyedSum,
   removeGroup,
   sweepDeadDaemons,
 } from './cgroup.ts'
@@ -67,8 +68,7 @@ function groupOf(directories: string[], memory: string, cpu: string): Cgroup {
   return {
     joinFiles: directories.map((directory) => join(directory, 'cgroup.procs')),
     oomKills: () => readKeyedCount(join(memory, 'memory.oom_control'), 'oom_kill'),
-    memoryBytes: async () =>
-      Number(await readFile(join(memory, 'memory.usage_in_bytes'), 'utf8').catch(() => '0')),
+    memoryBytes: () => readKeyedSum(join(memory, 'memory.stat'), ['total_rss', 'total_shmem']),
     peakMemoryBytes: async () =>
       Number(await readFile(join(memory, 'memory.max_usage_in_bytes'), 'utf8').catch(() => '0')),
     setCpuWeight: (weight) => makeGroup(cpu, { 'cpu.shares': sharesOf(weight) }),

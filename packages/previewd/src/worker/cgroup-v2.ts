@@ -10,6 +10,7 @@ import {
   isWritable,
   makeGroup,
   readKeyedCount,
+  readKeyedSum,
   readMembers,
   removeGroup,
   sweepDeadDaemons,
@@ -123,8 +124,7 @@ function groupAt(directory: string): Cgroup {
   return {
     joinFiles: [join(directory, 'cgroup.procs')],
     oomKills: () => readKeyedCount(join(directory, 'memory.events'), 'oom_kill'),
-    memoryBytes: async () =>
-      Number(await readFile(join(directory, 'memory.current'), 'utf8').catch(() => '0')),
+    memoryBytes: () => readKeyedSum(join(directory, 'memory.stat'), ['anon', 'shmem']),
     peakMemoryBytes: async () =>
       Number(await readFile(join(directory, 'memory.peak'), 'utf8').catch(() => '0')),
     setCpuWeight: (weight) => makeGroup(directory, { 'cpu.weight': String(weight) }),

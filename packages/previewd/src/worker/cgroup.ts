@@ -11,6 +11,7 @@ export interface Cgroup {
   readonly joinFiles: readonly string[]
   /** Times that the kernel killed for memory. */
   oomKills(): Promise<number>
+  /** What its processes hold, files in memory included; not what the kernel keeps of files that others share. */
   memoryBytes(): Promise<number>
   setCpuWeight(weight: number): Promise<void>
   peakMemoryBytes(): Promise<number>
@@ -33,9 +34,13 @@ const POLL_MS = 5
 
 /** Reads a count from a flat keyed file such as `memory.events`; 0 where the file or the key is missing. */
 export async function readKeyedCount(file: string, key: string): Promise<number> {
+  return await readKeyedSum(file, [key])
+}
+
+export async function readKeyedSum(file: string, keys: readonly string[]): Promise<number> {
   const text = await readFile(file, 'utf8').catch(() => '')
-  const line = text.split('\n').find((candidate) => candidate.startsWith(`${key} `))
-  return Number(line?.slice(key.length + 1) ?? 0)
+  const lines = text.split('\n').map((line) => line.split(' '))
+  return lines.reduce((sum, [key = '', count]) => (keys.includes(key) ? sum + Number(count) : sum), 0)
 }
 
 /** Kills what is in the group until it is empty, then removes it. New forks are met by the next round. */

@@ -6,6 +6,7 @@ import type { ToolError } from '../model/worker.ts'
 import { type BatchResult, type FileEvent, HotBatches, type SessionServers } from './entry-dev-batch.ts'
 import { startServers } from './entry-dev-frameworks.ts'
 import { freshen } from './entry-dev-fresh.ts'
+import { tidyAtRest } from './entry-dev-rest.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
 import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
@@ -153,4 +154,5 @@ function acceptAt(fd: number, servers: SessionServers): Promise<void> {
   return new Promise((resolve) => outside.listen({ fd }, resolve))
 }
 
+tidyAtRest()
 new DevHost().listen()

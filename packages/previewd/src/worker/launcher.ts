@@ -20,8 +20,6 @@ export interface LaunchEvents {
 const MIB = 1024 * 1024
 /** Share of a worker's memory that the heap of its Node may have; the rest is for native code and files. */
 const HEAP_SHARE = 0.75
-/** Sessions are many and live long: a small young generation gives up some speed of allocation for memory. */
-const SMALL_HEAP = ['--max-semi-space-size=1']
 const ENTRY = '/previewd/worker/entry.js'
 
 /** Launches one worker under the user of a slot, in a control group of its own where there are any. */
@@ -75,7 +73,7 @@ function settingsOf({ limits, role, bridge, listen, node }: LaunchedSpec): Child
     logBytes: limits.logBytes,
     // Earlier Nodes read where their proxy is when they start, and not later.
     prepare: role === 'installer' || (listen && node) ? 'none' : listen ? 'dev' : 'build',
-    nodeFlags: [`--max-old-space-size=${heapMib}`, ...(listen ? SMALL_HEAP : [])],
+    nodeFlags: [`--max-old-space-size=${heapMib}`],
     ...(bridge ? { bridge: { socket: BRIDGE_SOCKET, port: bridge.port } } : {}),
   }
 }

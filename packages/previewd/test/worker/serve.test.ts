@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import type { DevServer, LogLine, Worker } from '../../src/model/worker.ts'
 import { reachableModules } from './reachable-modules.ts'
-import { file, openSandbox, type TestSandbox } from './sandbox.ts'
+import { file, MIB, openSandbox, type TestSandbox } from './sandbox.ts'
 
 let modules: Awaited<ReturnType<typeof reachableModules>>
 let sandbox: TestSandbox
@@ -286,8 +286,23 @@ describe('a dev server in a worker', () => {
     expect(existsSync(served.socket)).toBe(false)
   })
 
-  it('tells how much memory it has', async () => {
-    await using served = await serve()
-    expect(await served.worker.memoryBytes()).toBeGreaterThan(10 * 1024 * 1024)
+  it('tells how much memory it has, and gives back what work has left behind', async () => {
+    const config = `let kept = []
+      export default { plugins: [{ name: 'waste', configureServer(server) {
+        server.middlewares.use('/waste', (req, res) => {
+          kept = Array.from({ length: 1_000_000 }, (_, index) => ({ index, text: 'x' + index }))
+          res.end()
+        })
+        server.middlewares.use('/drop', (req, res) => { kept = []; res.end() })
+      } }] }`
+    await using served = await serve({ 'vite.config.js': config })
+    const before = await served.worker.memoryBytes()
+    expect(before).toBeGreaterThan(30 * MIB)
+    await get(served.socket, '/waste')
+    expect(await served.worker.memoryBytes()).toBeGreaterThan(before + 60 * MIB)
+    await get(served.socket, '/drop')
+    await expect
+      .poll(() => served.worker.memoryBytes(), { timeout: 25_000, interval: 500 })
+      .toBeLessThan(before + 20 * MIB)
   })
 })
