@@ -14,6 +14,8 @@ import { problems } from './schemas/common.ts'
 
 const FRONTEND = 'frontend'
 const BACKEND = 'backend'
+/** Of paths that a tool wrote with the folder that it works in. */
+const LEADING = /^(?:\.?\/)+/
 
 const changedFile = z.object({
   path: z.string(),
@@ -85,7 +87,8 @@ async function syncFromSource(
  * Where a file that a platform names may be in the project's source; the source knows which of them is there. Where the
  * project is the front end alone, its back end's files are none of it: they stay where they are.
  */
-function sourcePaths({ path, type }: ChangedFile, root: string): string[] {
+function sourcePaths({ path: named, type }: ChangedFile, root: string): string[] {
+  const path = named.replace(LEADING, '')
   const folder = type === BACKEND ? BACKEND : root || FRONTEND
   const isBelow = path.startsWith(`${folder}/`)
   if (root !== '') return [isBelow ? path : `${folder}/${path}`]

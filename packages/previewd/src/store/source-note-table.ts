@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { SourceNotes } from '../model/source.ts'
 import type { SourceNotesTable } from '../model/store.ts'
 import { Statements } from './statements.ts'
@@ -7,6 +7,9 @@ import { Statements } from './statements.ts'
 const SET = `
   INSERT INTO source_notes (project, body) SELECT id, ?2 FROM projects WHERE id = ?1
   ON CONFLICT (project) DO UPDATE SET body = ?2`
+
+/** Hashes do not compress; names do at once. */
+const FASTEST = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 
 type Kept = { place: string; files: [path: string, version: string, sha256: string][] }
 
@@ -30,7 +33,7 @@ export class SourceNoteTable implements SourceNotesTable {
       place,
       files: [...files].map(([path, { version, sha256 }]) => [path, version, sha256]),
     }
-    this.#sql.run(SET, project, zstdCompressSync(JSON.stringify(kept)))
+    this.#sql.run(SET, project, zstdCompressSync(JSON.stringify(kept), FASTEST))
   }
   setUnstored(project: string, isUnstored: boolean): void {
     if (isUnstored) this.#sql.run('INSERT OR IGNORE INTO unstored (project) VALUES (?)', project)

@@ -1,4 +1,4 @@
-import { checkFilePath } from '../model/file-path.ts'
+import { checkFilePath, isNobodysSource } from '../model/file-path.ts'
 import type { ChangeBatch } from '../model/files.ts'
 import type { SourceNotes } from '../model/source.ts'
 import { compareAll } from './compare-all.ts'
@@ -35,8 +35,9 @@ export async function pull(options: PullOptions): Promise<Pulled> {
       unread = same.size
       await downloads.run(changed)
     } else {
-      paths.forEach(checkFilePath)
-      await downloads.run([...new Set(paths)].filter((path) => !options.isOurs?.(path)))
+      const wanted = [...new Set(paths)].filter((path) => !isNobodysSource(path))
+      wanted.forEach(checkFilePath)
+      await downloads.run(wanted.filter((path) => !options.isOurs?.(path)))
     }
     for (const path of downloads.gone) if (options.manifest.has(path)) deleted.push(path)
     for (const [path, note] of downloads.notes) known.set(path, note)

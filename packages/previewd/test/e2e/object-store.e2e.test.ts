@@ -67,8 +67,9 @@ describe('a platform that keeps its projects in Azure Blob Storage', () => {
     await upload('chat-1', { 'frontend/index.html': '<h1>second</h1>', 'frontend/src/new.js': 'export {}' })
     const second = await call('POST', '/sync-project/chat-1', {
       changed_files: [
-        { path: 'src/new.js', type: 'frontend' },
+        { path: './src/new.js', type: 'frontend' },
         { path: 'frontend/index.html', type: 'frontend' },
+        { path: 'node_modules/x/index.js', type: 'frontend' },
       ],
     })
     expect(second.body).toEqual({ status: 'building', changes: ['index.html', 'src/new.js'] })
