@@ -4,6 +4,7 @@ import { buildBench } from './build.bench.ts'
 import { type Context, makeContext } from './context.ts'
 import { firstPreviewBench } from './first-preview.bench.ts'
 import { programsOfKnownEnvironment } from './known-environment.bench.ts'
+import { networkBench } from './network.bench.ts'
 import { describeMachine, toTable, writeResult } from './report.ts'
 import { requestsBench } from './requests.bench.ts'
 import type { Row } from './row.ts'
@@ -17,6 +18,7 @@ const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   apply: applyBench,
   session: sessionBench,
   sync: syncBench,
+  network: networkBench,
 }
 
 const USAGE = `npm run bench -- [--runs N] [--only NAME,NAME]

@@ -1,9 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type Context, pushBuilt } from './context.ts'
+import { startNginx } from './nginx.ts'
 import { freePort } from './plain-project.ts'
 import { byTurns, type Row, toRow } from './row.ts'
 
@@ -21,7 +22,7 @@ const FILES = {
 /** Requests per second of a published page over keep-alive connections, beside nginx with one worker. */
 export async function requestsBench({ runs, client, rest, folder }: Context): Promise<Row[]> {
   await pushBuilt(client, 'load', FILES)
-  await using nginx = await startNginx(join(folder, 'nginx'))
+  await using nginx = await startFileServer(join(folder, 'nginx'))
   const origin = new URL(client.previewUrl('load'))
   const rows: Row[] = []
   for (const [title, path] of [
@@ -56,40 +57,15 @@ async function requestsPerSecond(url: string, host?: string): Promise<number> {
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1])
 }
 
-async function startNginx(folder: string): Promise<AsyncDisposable & { url: string }> {
-  const port = await freePort()
+async function startFileServer(folder: string): Promise<AsyncDisposable & { url: string }> {
+  const url = `http://127.0.0.1:${await freePort()}`
   for (const [path, content] of Object.entries(FILES)) {
     mkdirSync(join(folder, 'www/assets'), { recursive: true })
     writeFileSync(join(folder, 'www', path), content)
   }
-  const config = `daemon off; worker_processes 1; user root; pid ${folder}/nginx.pid; error_log stderr;
-    events { worker_connections 1024; }
-    http {
-      types { text/html html; text/javascript js; }
-      access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
-      open_file_cache max=100; open_file_cache_valid 60s;
-      server { listen 127.0.0.1:${port}; root ${folder}/www; }
-    }`
-  writeFileSync(join(folder, 'nginx.conf'), config)
-  const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' })
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const url = `http://127.0.0.1:${port}`
-  await answers(url)
-  return {
-    url,
-    [Symbol.asyncDispose]: () => {
-      child.kill()
-      return ended
-    },
-  }
-}
-
-async function answers(url: string): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const response = await fetch(url).catch(() => undefined)
-    await response?.arrayBuffer()
-    if (response?.ok) return
-    await new Promise((resolve) => setTimeout(resolve, 25))
-  }
-  throw new Error('nginx did not answer')
+  const http = `types { text/html html; text/javascript js; }
+    sendfile on; tcp_nopush on; keepalive_requests 1000000000;
+    open_file_cache max=100; open_file_cache_valid 60s;
+    server { listen ${new URL(url).host}; root ${folder}/www; }`
+  return Object.assign(await startNginx(folder, { http, url }), { url })
 }

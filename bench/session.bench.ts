@@ -1,9 +1,9 @@
 import type { Page } from 'playwright-core'
-import type { Client } from '../packages/previewd/test/e2e/client.ts'
 import { type Context, pushBuilt } from './context.ts'
 import type { PlainProject } from './plain-project.ts'
 import { poolUses } from './pool.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
+import { putSession, seeOnce, show, startSession, stopSession } from './session-steps.ts'
 import { editText, type Subject } from './subject.ts'
 
 interface Wake {
@@ -19,7 +19,6 @@ const WAKES: readonly Wake[] = [
   { title: 'wake to rendered, edited while asleep', isEdited: true, isSecond: false },
   { title: 'wake to rendered, edited while asleep, pool miss', isEdited: true, isSecond: true },
 ]
-const START_TIMEOUT_MS = 60_000
 
 /**
  * A live session beside plain `vite`: an edit until the open page shows it (the first byte of the POST, or the write
@@ -146,27 +145,11 @@ async function liveRow(context: Context, subject: Subject, plain: PlainProject):
   })
 }
 
-/** A page of the session is what it keeps when it goes to sleep. */
-async function seeOnce({ client, browser }: Context, subject: Subject): Promise<void> {
-  const project = `warm-${subject.name}`
-  await client.push(project, subject.files, { wait: 'applied' })
-  await startSession(client, project)
-  const page = await browser.newPage()
-  await show(page, client.previewUrl(project), subject.text)
-  await page.close()
-  await stopSession(client, project)
-}
-
 /** Milliseconds from the start of the change until the page shows the text. */
 async function untilSeen(page: Page, text: string, change: (text: string) => Promise<void>): Promise<number> {
   const isSeen = `document.body.innerText.includes(${JSON.stringify(text)})`
   const seen = page.waitForFunction(isSeen, undefined, { polling: 'raf' })
   return await timed(() => Promise.all([change(text), seen]))
-}
-
-async function show(page: Page, url: string, text: RegExp): Promise<void> {
-  await page.goto(url, { waitUntil: 'commit' })
-  await page.getByText(text).first().waitFor()
 }
 
 /** Not what is published, which stands there until the session has a page. */
@@ -178,24 +161,4 @@ async function showLive(page: Page, url: string, text: RegExp | string): Promise
     undefined,
     { polling: 'raf' },
   )
-}
-
-async function putSession(client: Client, project: string): Promise<{ state: string; reason?: string }> {
-  const answer = await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'PUT' })
-  return (await answer.json()) as { state: string; reason?: string }
-}
-
-async function startSession(client: Client, project: string): Promise<void> {
-  const deadline = performance.now() + START_TIMEOUT_MS
-  while (performance.now() < deadline) {
-    const { state, reason } = await putSession(client, project)
-    if (state === 'live') return
-    if (state === 'error' || state === 'off') throw new Error(`the session did not start: ${reason}`)
-    await new Promise((resolve) => setTimeout(resolve, 5))
-  }
-  throw new Error('the session did not start in time')
-}
-
-async function stopSession(client: Client, project: string): Promise<void> {
-  await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'DELETE' })
 }

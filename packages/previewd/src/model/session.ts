@@ -47,6 +47,8 @@ export interface PageRequest {
   url: string
   /** What the browser took for an answer, on which the answer depends: a page, a stylesheet, or whatever it is. */
   accept: 'page' | 'style' | 'any'
+  /** It was imported as a module. */
+  isModule: boolean
 }
 
 /** What the pages of sessions asked for, and got. */
@@ -68,6 +70,8 @@ export interface RecordedPage {
   readonly revision: number
   /** See {@link SessionAddress}. */
   readonly generation: string
+  /** Addresses of the modules that the page imports, in the order in which it came to them. */
+  readonly modules: readonly string[]
   find(request: PageRequest): Promise<RecordedAnswer | undefined>
 }
 

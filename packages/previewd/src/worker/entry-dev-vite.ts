@@ -64,6 +64,8 @@ export const HOT_MODULE = '/@previewd/hot'
 export const REVISION_EVENT = 'previewd:revision'
 /** Where packages stand. The entry files that frameworks keep in theirs go to pages by this path. */
 const PACKAGES = '/store'
+/** A dependency as Vite has bundled it for pages. */
+const BUNDLED_DEPENDENCY = /\/deps\/[^/?]+\.js(?:\?|$)/
 
 /** What the pages of a session run: it tells previewd's client script how far the updates are. */
 const HOT_SOURCE = `
@@ -101,6 +103,9 @@ export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer)
     configureServer: (server: ViteDevServer) => onServer?.(server),
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
     load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
+    // Their maps are most of what a page would load, and nobody edits what they lead to.
+    transform: (code: string, id: string) =>
+      BUNDLED_DEPENDENCY.test(id) ? { code, map: { mappings: '' } } : undefined,
   }
 }
 

@@ -69,6 +69,16 @@ export class Client {
     return response.status
   }
 
+  /** A token that opens the project's preview. */
+  async grant(id: string, role: 'editor' | 'viewer'): Promise<string> {
+    const response = await fetch(`${this.url}/v1/projects/${id}/grants`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ role, expiresInSeconds: 3600 }),
+    })
+    return ((await response.json()) as { token: string }).token
+  }
+
   async status(id: string): Promise<ProjectStatus> {
     const response = await fetch(`${this.url}/v1/projects/${id}/status`)
     return (await response.json()) as ProjectStatus

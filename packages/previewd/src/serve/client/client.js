@@ -8,6 +8,7 @@
   const { mode, revision: shown, generation } = own?.dataset ?? {}
   // An app that was rendered on a server wakes on the page as that server wrote it.
   own?.remove()
+  for (const link of document.querySelectorAll('link[data-previewd]')) link.remove()
   if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
 
   // The app may replace these; the ones of the browser are needed.

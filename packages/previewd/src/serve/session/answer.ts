@@ -27,14 +27,15 @@ export async function answerAsSession(
   const answer = request && (await recorded?.find(request))
   if (recorded !== undefined && answer !== undefined) {
     note()
-    const { revision, generation } = recorded
-    await sendRecorded(req, res, { answer, revision, generation, instrument }, options)
+    const { revision, generation, modules } = recorded
+    await sendRecorded(req, res, { answer, revision, generation, instrument, modules }, options)
     return true
   }
   // A page that is shown already gets the rest of it as soon as the dev server answers.
   const isPart = recorded !== undefined && !isNavigation(req)
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
-  await answerFromSession(req, res, { ...address, url, agent, instrument, onFound: note }, options)
+  const modules = requests?.modules(project.id) ?? []
+  await answerFromSession(req, res, { ...address, url, agent, instrument, modules, onFound: note }, options)
   return true
 }

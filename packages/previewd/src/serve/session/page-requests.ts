@@ -10,19 +10,23 @@ const MAX_URL_LENGTH = 1024
 /** Vite adds to the address of a module when it sent an update for it. */
 const UPDATE_TIME = /([?&])t=\d{13}(&|$)/
 
+/** `asked` is the address with the time of the last update. */
+type SeenRequest = PageRequest & { asked: string }
+
 /** What editors' pages asked dev servers for; the newest requests of each project, in the order of the first time. */
 export class SeenRequests implements PageRequests {
-  readonly #projects = new LRUCache<string, Map<string, PageRequest>>({ max: MAX_PROJECTS })
+  readonly #projects = new LRUCache<string, Map<string, SeenRequest>>({ max: MAX_PROJECTS })
 
   /** Of a request that was answered with what it asked for. */
   note(project: string, request: PageRequest): void {
     const url = withoutUpdateTime(request.url)
     if (url.length > MAX_URL_LENGTH) return
-    const seen = this.#projects.get(project) ?? new Map<string, PageRequest>()
+    const seen = this.#projects.get(project) ?? new Map<string, SeenRequest>()
     this.#projects.set(project, seen)
     const key = `${request.accept} ${url}`
-    if (seen.has(key)) return
-    seen.set(key, { ...request, url })
+    const known = seen.get(key)
+    if (known) known.asked = request.url
+    else seen.set(key, { ...request, url, asked: request.url })
     const [oldest] = seen.keys()
     if (seen.size > MAX_REQUESTS_PER_PROJECT && oldest !== undefined) seen.delete(oldest)
   }
@@ -30,13 +34,23 @@ export class SeenRequests implements PageRequests {
   of(project: string): readonly PageRequest[] {
     return [...(this.#projects.get(project)?.values() ?? [])]
   }
+
+  /** Addresses of the modules that pages imported, as they asked for them last. */
+  modules(project: string): string[] {
+    const seen = this.#projects.get(project)?.values() ?? []
+    return Iterator.from(seen)
+      .filter(({ isModule }) => isModule)
+      .map(({ asked }) => asked)
+      .toArray()
+  }
 }
 
 /** What a browser asks for, as far as a dev server answers by it; undefined for what is no part of loading a page. */
 export function toPageRequest(req: IncomingMessage, url: string): PageRequest | undefined {
   if (req.method !== 'GET' || req.headers.range !== undefined) return undefined
-  if (isNavigation(req)) return { url, accept: 'page' }
-  return { url, accept: req.headers.accept?.includes('text/css') ? 'style' : 'any' }
+  if (isNavigation(req)) return { url, accept: 'page', isModule: false }
+  const accept = req.headers.accept?.includes('text/css') ? 'style' : 'any'
+  return { url, accept, isModule: req.headers['sec-fetch-dest'] === 'script' }
 }
 
 function withoutUpdateTime(url: string): string {

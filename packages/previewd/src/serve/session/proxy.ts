@@ -15,6 +15,7 @@ import {
   toCompressedHeaders,
 } from './compress.ts'
 import { clientInjection } from './inject-client.ts'
+import { preloadTags } from './preloads.ts'
 
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
@@ -29,6 +30,8 @@ export interface ProxiedSession extends SessionAddress {
   url: string
   agent: Agent
   instrument: boolean
+  /** What the page will import, as far as that is known. */
+  modules: readonly string[]
   /** Called when the answer is what was asked for. */
   onFound: () => void
 }
@@ -40,8 +43,9 @@ export async function answerFromSession(
   session: ProxiedSession,
   options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
-  const { revision, generation, instrument, ...server } = session
-  const tag = instrument && isNavigation(req) ? clientTag('session', revision, generation) : undefined
+  const { revision, generation, instrument, modules, ...server } = session
+  const isTagged = instrument && isNavigation(req)
+  const tag = isTagged ? preloadTags(modules) + clientTag('session', revision, generation) : undefined
   const kind = { isPrivate: false, isOfSources: true, failure: NO_ANSWER }
   return answerFromServer(req, res, { ...server, ...kind, tag }, options)
 }

@@ -8,6 +8,7 @@ import { isNavigation } from '../navigation.ts'
 import { injectShim } from '../path-mode/inject-shim.ts'
 import { toClientHeaders } from '../upstream/headers.ts'
 import { acceptsGzip, toCompressedHeaders } from './compress.ts'
+import { preloadTags } from './preloads.ts'
 
 const decompress = promisify(gunzip)
 
@@ -16,13 +17,14 @@ export interface RecordedPart {
   revision: number
   generation: string
   instrument: boolean
+  modules: readonly string[]
 }
 
 /** Sends what the dev server of a session answered before the session went to sleep. */
 export async function sendRecorded(
   req: IncomingMessage,
   res: ServerResponse,
-  { answer, revision, generation, instrument }: RecordedPart,
+  { answer, revision, generation, instrument, modules }: RecordedPart,
   { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isPage = isNavigation(req)
@@ -42,14 +44,16 @@ export async function sendRecorded(
   const isInjected = isPage && instrument
   const isSentGzipped = answer.isGzipped && !isInjected && acceptsGzip(req)
   const whole = answer.isGzipped && !isSentGzipped ? await decompress(answer.body) : answer.body
-  const body = isInjected ? withClient(whole, clientTag('session', revision, generation)) : whole
+  const body = isInjected
+    ? withTags(whole, preloadTags(modules) + clientTag('session', revision, generation))
+    : whole
   const sent = isSentGzipped ? toCompressedHeaders(headers) : headers
   res.writeHead(200, [...sent, 'Content-Length', String(body.length)]).end(body)
 }
 
 /** Latin-1 gives every byte back as it was. */
-function withClient(page: Buffer, tag: string): Buffer {
-  return Buffer.from(injectShim(page.toString('latin1'), tag), 'latin1')
+function withTags(page: Buffer, tags: string): Buffer {
+  return Buffer.from(injectShim(page.toString('latin1'), tags), 'latin1')
 }
 
 function headerOf(headers: readonly string[], name: string): string | undefined {

@@ -50,6 +50,10 @@ export class Recording implements RecordedPage {
     return this.index.generation
   }
 
+  get modules(): string[] {
+    return this.requests.flatMap(({ url, isModule }) => (isModule ? url : []))
+  }
+
   get requests(): PageRequest[] {
     return this.index.answers.map(({ request }) => request)
   }

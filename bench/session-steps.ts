@@ -1,0 +1,47 @@
+import type { Browser, Page } from 'playwright-core'
+import type { Client } from '../packages/previewd/test/e2e/client.ts'
+import type { Subject } from './subject.ts'
+
+const START_TIMEOUT_MS = 60_000
+
+/** A page of the session is what it keeps when it goes to sleep. */
+export async function seeOnce(
+  { client, browser }: { client: Client; browser: Browser },
+  subject: Subject,
+): Promise<void> {
+  const project = `warm-${subject.name}`
+  await client.push(project, subject.files, { wait: 'applied' })
+  await startSession(client, project)
+  const page = await browser.newPage()
+  await show(page, client.previewUrl(project), subject.text)
+  await page.close()
+  await stopSession(client, project)
+}
+
+export async function show(page: Page, url: string, text: RegExp): Promise<void> {
+  await page.goto(url, { waitUntil: 'commit' })
+  await page.getByText(text).first().waitFor()
+}
+
+export async function putSession(
+  client: Client,
+  project: string,
+): Promise<{ state: string; reason?: string }> {
+  const answer = await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'PUT' })
+  return (await answer.json()) as { state: string; reason?: string }
+}
+
+export async function startSession(client: Client, project: string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS
+  while (performance.now() < deadline) {
+    const { state, reason } = await putSession(client, project)
+    if (state === 'live') return
+    if (state === 'error' || state === 'off') throw new Error(`the session did not start: ${reason}`)
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  throw new Error('the session did not start in time')
+}
+
+export async function stopSession(client: Client, project: string): Promise<void> {
+  await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'DELETE' })
+}
