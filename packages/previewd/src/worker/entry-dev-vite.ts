@@ -103,9 +103,10 @@ export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer)
     configureServer: (server: ViteDevServer) => onServer?.(server),
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
     load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
-    // Their maps are most of what a page would load, and nobody edits what they lead to.
+    // Their maps are most of what a page would load, and nobody edits what they lead to. Vite takes code that is as it
+    // was for not transformed at all, and would keep its map.
     transform: (code: string, id: string) =>
-      BUNDLED_DEPENDENCY.test(id) ? { code, map: { mappings: '' } } : undefined,
+      BUNDLED_DEPENDENCY.test(id) ? { code: `${code}\n`, map: { mappings: '' } } : undefined,
   }
 }
 

@@ -48,6 +48,10 @@ test('a project that wakes shows its last page before its dev server runs, and g
   await client.session('sleeper', 'PUT')
   await using woken = await openPage(browser, client.previewUrl('sleeper'), { text: 'second' })
   expect((await client.status('sleeper')).session.state).toBe('starting')
+  // What the page will import is named to the browser ahead, and nothing of that stays in the page.
+  const sent = await client.preview('sleeper', '/', { accept: 'text/html' })
+  expect(sent.text).toContain('<link data-previewd rel="modulepreload" href="/src/show.js">')
+  expect(await woken.page.evaluate('document.querySelectorAll("[data-previewd]").length')).toBe(0)
   expect((await client.preview('sleeper', '/', OF_SOMEBODY_ELSE)).text).toContain('/assets/')
   expect((await client.preview('sleeper', '/src/show.js', OF_SOMEBODY_ELSE)).text).not.toContain('second')
 
