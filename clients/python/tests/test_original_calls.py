@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -64,6 +65,21 @@ def test_the_original_call_is_told_that_the_build_goes_on(
         asyncio.run(wrapper._notify_build_server())
         said = capsys.readouterr().out
         assert said.startswith("🔨 Build server notified: {'status': 'no_changes'")
+    project.delete()
+
+
+def test_the_original_call_fetches_from_the_source(
+    open_client: PreviewdClient, source_folder: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings: Any = {"source": {"kind": "local", "path": str(source_folder.path)}}
+    project = open_client.projects.create("plan-2", settings)
+    project.sync(wait="built")
+    source_folder.write({"index.html": PAGE})
+    asyncio.run(StreamingModelWrapper("plan-2", ["index.html"], [])._notify_build_server())
+    said = capsys.readouterr().out
+    # The folder is followed, so that its edit may have been there before the call.
+    assert said.startswith("🔨 Build server notified: {'status': '"), said
+    assert project.read_file("index.html").decode() == PAGE
     project.delete()
 
 
