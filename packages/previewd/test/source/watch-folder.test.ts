@@ -57,7 +57,16 @@ test('what is left out is not told, unless it is kept', async () => {
     'node_modules/a/a.js': '',
   })
   await using watch = await watched(folder.path)
-  for (const name of ['a.log', 'tmp/a', 'tmp/b/c', 'dist/a.js', 'node_modules/a/a.js', '.env.local']) {
+  for (const name of [
+    'a.log',
+    'tmp/a',
+    'tmp/b/c',
+    'dist/a.js',
+    'node_modules/a/a.js',
+    '.env.local',
+    '.a.js.swp',
+    'a.js~',
+  ]) {
     await folder.write(name, '2')
   }
   await folder.write('last.js', '')

@@ -9,6 +9,8 @@ interface FolderRules {
 
 /** Never a project's files, whatever .gitignore says. */
 const NEVER = new Set(['node_modules', '.git'])
+/** What editors and desktops keep beside the files for a while; a .gitignore can take each back. */
+const LEFTOVERS = ['*~', '.*.sw[a-p]', '.*.swx', '.#*', '\\#*#', '*___jb_*___', '.DS_Store', 'Thumbs.db']
 /** What tools write beside a package.json; a .gitignore can take each back. */
 const OUTPUTS = [
   'dist',
@@ -28,7 +30,7 @@ const OUTPUTS = [
 /** Stars that may be in one pattern: a name is matched in time that grows with the power of their number. */
 const MAX_STARS = 4
 
-/** Which files of a folder are not the project's: those of .gitignore files, outputs, node_modules and .git. */
+/** Which files of a folder are not the project's: those of .gitignore files, outputs, leftovers, node_modules and .git. */
 export class IgnoreRules {
   readonly #folders: readonly FolderRules[]
 
@@ -39,7 +41,7 @@ export class IgnoreRules {
 
   /** The rules below a folder (`base`: '' or a path with its slash) that has these things in it. */
   inside(base: string, content: { gitignore?: string | undefined; hasManifest: boolean }): IgnoreRules {
-    const lines = content.hasManifest ? [...OUTPUTS] : []
+    const lines = [...(base === '' ? LEFTOVERS : []), ...(content.hasManifest ? OUTPUTS : [])]
     if (content.gitignore !== undefined) lines.push(...content.gitignore.split(/\r?\n/).filter(isBounded))
     if (lines.length === 0) return this
     return new IgnoreRules([...this.#folders, { base, rules: ignore({ ignorecase: false }).add(lines) }])
