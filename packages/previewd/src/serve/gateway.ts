@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { LRUCache } from 'lru-cache'
 import type { Encoding } from '../model/artifact.ts'
 import { sendMessage, sendRedirect } from './answers.ts'
+import { RequestsUnderWay } from './app/requests-under-way.ts'
 import { Backends } from './backend/backends.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { LiveSockets } from './live-socket.ts'
@@ -48,6 +49,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     routerBases: new RouterBases(),
     streams: new StatusStreams((listener) => options.events.listen(listener)),
     sessionAgent: createSessionAgent(),
+    appRequests: new RequestsUnderWay(),
     accepted: (header) => acceptedOnce(accepts, header),
   }
   const targetOf = hostReader(options)

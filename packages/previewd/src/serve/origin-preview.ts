@@ -3,6 +3,7 @@ import type { Artifact, Encoding } from '../model/artifact.ts'
 import { admit } from './admit.ts'
 import { sendMessage } from './answers.ts'
 import { type AppVisit, answerFromApp } from './app/answer-from-app.ts'
+import type { RequestsUnderWay } from './app/requests-under-way.ts'
 import type { Backends } from './backend/backends.ts'
 import { CLIENT_PATH, sendClientScript } from './client/client-script.ts'
 import { findEarlierAsset } from './earlier-assets.ts'
@@ -25,6 +26,7 @@ export interface OriginParts {
   profiles: SiteProfiles
   streams: StatusStreams
   sessionAgent: Agent
+  appRequests: RequestsUnderWay
   backends: Backends | undefined
   accepted(header: string | string[] | undefined): readonly Encoding[]
 }
@@ -142,7 +144,7 @@ async function answeredByServer(
   visit: Visit,
   artifact: Artifact,
   how: Pick<AppVisit, 'only' | 'instrumentedRevision'>,
-  { options, sessionAgent: agent }: OriginParts,
+  { options, sessionAgent: agent, appRequests: underWay }: OriginParts,
 ): Promise<boolean> {
   const { req, path, project } = visit
   const { appServers: servers } = options
@@ -153,7 +155,7 @@ async function answeredByServer(
   const nowMs = options.now?.() ?? Date.now()
   if (await findEarlierAsset(path, { id: project.id, published: buildId }, { ...options, nowMs }))
     return false
-  await answerFromApp(visit, { ...how, buildId, servers, agent }, options)
+  await answerFromApp(visit, { ...how, buildId, servers, agent, underWay }, options)
   return true
 }
 

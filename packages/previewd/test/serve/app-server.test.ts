@@ -123,6 +123,19 @@ describe('a published build with a server', () => {
     expect((await get('/', NAVIGATION)).text.includes('secret words')).toBe('reason' in unavailable)
   })
 
+  test('is asked for no more than 512 things at once; who comes then is told when to come again', async () => {
+    upstream.answer = () => undefined
+    const first = Array.from({ length: 512 }, () => get('/slow').catch(() => undefined))
+    await expect.poll(() => asked.length, { timeout: 30_000 }).toBe(512)
+    expect((await get('/slow')).status).toBe(503)
+    expect((await get('/robots.txt')).text).toBe('none')
+    await upstream[Symbol.asyncDispose]()
+    await Promise.all(first)
+    upstream = await HandWrittenUpstream.start()
+    reached = { socket: upstream.socket }
+    expect((await get('/now')).text).toBe('upstream')
+  })
+
   test('at the address of one build is that build’s own', async () => {
     await addBuild('build0000002', {})
     await get('/', NAVIGATION, 'GET', 'build0000001--demo')

@@ -7,6 +7,7 @@ import { isNavigation } from '../navigation.ts'
 import { splitTarget } from '../request-path.ts'
 import { answerFromServer } from '../session/proxy.ts'
 import type { Visit } from '../visit.ts'
+import type { RequestsUnderWay } from './requests-under-way.ts'
 
 /** A page shows that the server wakes when it has not answered by then, and asks again. */
 const PAGE_WAIT_MS = 2000
@@ -19,6 +20,7 @@ export interface AppVisit {
   only?: boolean
   servers: AppServers
   agent: Agent
+  underWay: RequestsUnderWay
   /** Of the pages of editors. */
   instrumentedRevision: number | undefined
 }
@@ -26,10 +28,11 @@ export interface AppVisit {
 /** Answers with what the server of a build says, which is woken for it. */
 export async function answerFromApp(
   visit: Visit,
-  { buildId, only = false, servers, agent, instrumentedRevision }: AppVisit,
+  { buildId, only = false, servers, agent, underWay, instrumentedRevision }: AppVisit,
   options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
   const { req, res, project } = visit
+  if (!underWay.begin(project.id, res)) return sendMessage(req, res, FULL)
   const waitMs = isNavigation(req) ? PAGE_WAIT_MS : WAIT_MS
   const reached = await servers.reach(project.id, buildId, { waitMs, only })
   if (res.destroyed) return
@@ -64,8 +67,8 @@ const WAKES = {
 }
 const FULL = {
   status: 503,
-  heading: 'Too many apps wake up',
-  text: 'There is no room for the server of this one now. This page asks again by itself.',
+  heading: 'Too much is asked for',
+  text: 'There is no room for this app now. This page asks again by itself.',
   headers: { 'Retry-After': '5', Refresh: '5' },
 }
 const FAILED = {
