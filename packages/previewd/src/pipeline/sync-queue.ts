@@ -2,8 +2,8 @@ import { setMaxListeners } from 'node:events'
 import PQueue from 'p-queue'
 import { PreviewdError } from '../errors.ts'
 
-/** Syncs of all projects that run beside one another, each with some downloads. */
-const AT_ONCE = 4
+/** Syncs of one lane that run beside one another, each with some downloads. */
+const AT_ONCE = 6
 const WAITING = 1000
 
 interface Turn<R, T> {
@@ -15,6 +15,8 @@ interface Work<R, T> {
   run: (project: string, request: R, signal: AbortSignal) => Promise<T>
   /** One request that asks for both. */
   join: (a: R, b: R) => R
+  /** One of few names: a store that hangs holds up what is in its lane, and nothing else. */
+  laneOf: (project: string) => string
 }
 
 /**
@@ -23,7 +25,7 @@ interface Work<R, T> {
  */
 export class SyncQueue<R, T> {
   readonly #work: Work<R, T>
-  readonly #slots = new PQueue({ concurrency: AT_ONCE })
+  readonly #lanes = new Map<string, PQueue>()
   readonly #running = new Map<string, { ended: Promise<unknown>; controller: AbortController }>()
   readonly #waiting = new Map<string, Turn<R, T>>()
   #closing = false
@@ -68,7 +70,7 @@ export class SyncQueue<R, T> {
     const controller = new AbortController()
     // Every request of the sync listens to it.
     setMaxListeners(0, controller.signal)
-    const result = this.#slots.add(() => {
+    const result = this.#lane(project).add(() => {
       this.#waiting.delete(project)
       controller.signal.throwIfAborted()
       if (this.#closing) throw ending()
@@ -79,6 +81,13 @@ export class SyncQueue<R, T> {
     })
     this.#running.set(project, { ended, controller })
     return result
+  }
+
+  #lane(project: string): PQueue {
+    const name = this.#work.laneOf(project)
+    const lane = this.#lanes.get(name) ?? new PQueue({ concurrency: AT_ONCE })
+    this.#lanes.set(name, lane)
+    return lane
   }
 }
 

@@ -44,7 +44,11 @@ interface Outcome {
 export class Syncs {
   readonly #parts: SyncParts
   readonly #apply: Apply
-  readonly #queue = new SyncQueue<Turn, Outcome>({ run: (...turn) => this.#run(...turn), join })
+  readonly #queue = new SyncQueue<Turn, Outcome>({
+    run: (...turn) => this.#run(...turn),
+    join,
+    laneOf: (id) => this.#parts.projects.get(id)?.settings.source.kind ?? 'push',
+  })
   readonly #retries = new RetryTimers((id) => void this.#store(id))
 
   constructor(parts: SyncParts, apply: Apply) {

@@ -8,7 +8,7 @@ import { type Kept, Spool } from './spool.ts'
 
 const AT_ONCE = 16
 /** Of small contents, kept in memory by each of those. */
-const MEMORY_BYTES = 2 * 1024 * 1024
+const MEMORY_BYTES = 1024 * 1024
 /** A content that breaks half-way, or changes while it is read, is read anew. */
 const ATTEMPTS = 3
 
