@@ -23,6 +23,23 @@ export async function startServers(
   return framework === 'nuxt' ? await startNuxt(place) : await startVite(place)
 }
 
+/** Loads the framework that a folder finds, ahead of its use; false where it finds none that is known here. */
+export async function loadFramework(cwd: string): Promise<boolean> {
+  const entries = [
+    () => packageEntry(packageFolder(cwd, 'astro')),
+    () => nuxtCommands(packageFolder(cwd, 'nuxt')),
+  ]
+  for (const entry of entries) {
+    try {
+      await import(entry())
+      return true
+    } catch {
+      // Another one, or none.
+    }
+  }
+  return false
+}
+
 async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']

@@ -4,7 +4,7 @@ import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
 import type { ToolError } from '../model/worker.ts'
 import { type BatchResult, type FileEvent, HotBatches, type SessionServers } from './entry-dev-batch.ts'
-import { startServers } from './entry-dev-frameworks.ts'
+import { loadFramework, startServers } from './entry-dev-frameworks.ts'
 import { freshen } from './entry-dev-fresh.ts'
 import { tidyAtRest } from './entry-dev-rest.ts'
 import { observeWrites } from './entry-dev-writes.ts'
@@ -99,7 +99,7 @@ class DevHost {
 
   async #rehearse(cwd: string): Promise<RehearsalAnswer> {
     this.#observeWrites()
-    return await rehearse(cwd, 'development', playServer)
+    return await rehearse(cwd, 'development', playServer, loadFramework)
   }
 
   /** Once, before any plugin is imported. */

@@ -17,12 +17,14 @@ const MAX_FAILURE_LENGTH = 500
 /**
  * Loads the Vite and the plugins that a folder finds and runs them over a small app of our own, so that their code is
  * read and compiled when a project comes. What they do when they are loaded stays, as they would do it for the project;
- * what the sample makes of this process (variables, global names, listeners, output) is taken back. Never rejects.
+ * what the sample makes of this process (variables, global names, listeners, output) is taken back. A framework that brings
+ * a Vite of its own is loaded, no more. Never rejects.
  */
 export async function rehearse(
   cwd: string,
   mode: 'development' | 'production',
   play: (tools: Tools, addresses: readonly string[]) => Promise<void>,
+  loadFramework: (cwd: string) => Promise<boolean> = async () => false,
 ): Promise<RehearsalAnswer> {
   const restore: (() => void)[] = [muteOutput()]
   try {
@@ -31,6 +33,7 @@ export async function rehearse(
     process.chdir(cwd)
     process.env.NODE_ENV = mode
     restore.push(() => delete process.env.NODE_ENV)
+    if (await loadFramework(cwd)) return { type: 'rehearsed' }
     makeSampleFolder(cwd)
     const tools = await loadTools(cwd)
     restore.unshift(keepEnvironment(), keepGlobals(), keepListeners())

@@ -222,27 +222,18 @@ export class WarmPool {
   }
 }
 
-/** Time, signal and share of the processor begin with the use; the space of /app is rounded up, unless it is small. */
-function kindOf({ limits, binds, node, role, bridge, listen }: WorkerSpec, ahead: Ahead): Kind {
+/**
+ * What a worker is launched with makes its kind; time, signal, share of the processor and the names of sockets begin with
+ * the use. The space of /app is rounded up, unless it is small.
+ */
+function kindOf({ limits, signal: _, ahead: __, bridge, listen, ...rest }: WorkerSpec, ahead: Ahead): Kind {
   const rounded = Math.ceil(limits.appBytes / APP_STEP_BYTES) * APP_STEP_BYTES
   const appBytes = limits.appBytes < APP_STEP_BYTES ? limits.appBytes : rounded
-  const { wallMs: _, cpuWeight: __, ...kept } = { ...limits, appBytes }
-  const key = JSON.stringify([
-    ahead.key,
-    ahead.root,
-    role,
-    binds,
-    node,
-    bridge?.port,
-    listen !== undefined,
-    kept,
-  ])
-  const spec = {
-    limits: { ...limits, appBytes, cpuWeight: WAITING_CPU_WEIGHT },
-    binds,
-    role,
-    ...(node !== undefined && { node }),
-  }
+  const { wallMs: ___, cpuWeight: ____, ...kept } = { ...limits, appBytes }
   const sockets = { ...(bridge && { bridge }), ...(listen !== undefined && { listen }) }
-  return { key, spec: { ...spec, ...sockets }, ahead }
+  return {
+    key: JSON.stringify([ahead.key, ahead.root, rest, bridge?.port, listen !== undefined, kept]),
+    spec: { ...rest, ...sockets, limits: { ...limits, appBytes, cpuWeight: WAITING_CPU_WEIGHT } },
+    ahead,
+  }
 }
