@@ -51,25 +51,41 @@ export function devCommand(line: CommandLine): Command {
     .action(async (dir: string, options: DevOptions) => {
       const root = await folderAt(resolve(dir))
       const ended = new AbortController()
-      let daemon: Promise<Daemon> | undefined
+      const daemon = options.url === undefined ? startDevServer(line, { ...options, root }) : undefined
+      const work = previewFolder(line, { ...options, root }, daemon, ended.signal)
       const grace = closeWithGrace({ delay: CLOSE_LIMIT_MS }, async ({ err }) => {
         if (err) line.terminal.err.write(`${err.stack ?? err.message}\n`)
         ended.abort()
-        await (await daemon)?.close({ timeoutMs: 0 })
+        // What the work is at may only end with the server.
+        await Promise.allSettled([work, closeServer(daemon)])
       })
       try {
-        if (options.url === undefined) daemon = startDevServer(line, { ...options, root })
-        const url = options.url ?? (await daemon)?.url
-        await withServer(line, { ...options, ...(url !== undefined && { url }) }, (session) =>
-          follow(session, root, options, ended.signal),
-        )
+        await work
       } catch (error) {
         if (ended.signal.aborted) return
         grace.uninstall()
-        await (await daemon?.catch(() => undefined))?.close({ timeoutMs: 0 })
+        await closeServer(daemon)
         throw error
       }
     })
+}
+
+async function previewFolder(
+  line: CommandLine,
+  options: DevOptions & { root: string },
+  daemon: Promise<Daemon> | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const url = options.url ?? (await daemon)?.url
+  await withServer(line, { ...options, ...(url !== undefined && { url }) }, (session) =>
+    follow(session, options.root, options, signal),
+  )
+}
+
+/** Builds that run are not waited for. One that did not start has nothing to close. */
+async function closeServer(daemon: Promise<Daemon> | undefined): Promise<void> {
+  const started = await daemon?.catch(() => undefined)
+  await started?.close({ timeoutMs: 0 })
 }
 
 async function folderAt(path: string): Promise<string> {

@@ -15,10 +15,11 @@ export interface DevCommand extends AsyncDisposable {
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts')
 
-/** `previewd dev FOLDER` as a program of its own, with data of its own. */
+/** `previewd dev FOLDER` as a program of its own, with data of its own unless it uses another server. */
 export function startDevCommand(folder: string, ...options: string[]): DevCommand {
   const data = makeDataDir()
-  const child = spawn(process.execPath, [MAIN, 'dev', folder, '--data', data, '--port', '0', ...options], {
+  const own = options.includes('--url') ? [] : ['--data', data, '--port', '0']
+  const child = spawn(process.execPath, [MAIN, 'dev', folder, ...own, ...options], {
     env: process.env,
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, openPage } from './browser.ts'
+import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { startDevCommand } from './dev-command.ts'
 import { sampleProject } from './sample-project.ts'
 
@@ -83,4 +84,25 @@ test('previewd dev shows plain pages, without a dev server, and their edits', as
   await expect.poll(dev.written, SLOW).toContain('SOURCE_NOT_FOUND')
   expect(await opened.page.textContent('h1')).toBe('two')
   expect(await dev.interrupt()).toBe(0)
+})
+
+test('previewd dev follows a folder on a server that runs, and ends only the session', async () => {
+  await using folder = await folderWith({ ...sampleProject('on a server') })
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_LOCAL_ROOTS: folder.path })
+  const { client } = daemon
+  await client.push('shared', { 'index.html': 'of somebody else' }, { wait: 'applied' })
+  await using dev = startDevCommand(folder.path, '--url', client.url, '--project', 'lent')
+  await expect.poll(dev.written, SLOW).toContain('live in')
+  await folder.write('src/main.js', "document.querySelector('#root').textContent = 'edited'\n")
+  await expect.poll(async () => (await client.status('lent')).session, SLOW).toMatchObject({ revision: 2 })
+  expect(await dev.interrupt()).toBe(0)
+  expect(await client.status('lent')).toMatchObject({ revision: 2, session: { state: 'off' } })
+  expect((await client.status('shared')).revision).toBe(1)
+})
+
+test('previewd dev says why a server may not read the folder', async () => {
+  await using folder = await folderWith({ 'index.html': '' })
+  await using daemon = await startDaemonUnderTest()
+  await using dev = startDevCommand(folder.path, '--url', daemon.client.url)
+  await expect.poll(dev.written, SLOW).toContain('PREVIEWD_LOCAL_ROOTS is empty')
 })
