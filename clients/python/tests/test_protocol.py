@@ -15,7 +15,17 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from previewd import AsyncPreviewdClient, PreviewdClient, PreviewdError
-from previewd._decode import to_camel
+from previewd._answer import Answer
+from previewd._decode import decode, to_camel
+from previewd.models import (
+    AppliedChanges,
+    BuildInfo,
+    Grant,
+    Manifest,
+    ProjectInfo,
+    Session,
+    Status,
+)
 from scripted_server import scripted_server
 
 EXAMPLES = Path(__file__).parents[3] / "protocol" / "examples"
@@ -129,6 +139,38 @@ def test_events_are_read_as_they_were_sent(name: str) -> None:
             seen = [next(events) for _ in wanted]
             events.close()
     assert [_without_none(dataclasses.asdict(event)) for event in seen] == wanted
+
+
+#: What the clients make of the answer to each operation.
+MODELS: dict[str, type] = {
+    "applyChanges": AppliedChanges,
+    "syncProject": AppliedChanges,
+    "createBuild": BuildInfo,
+    "getBuild": BuildInfo,
+    "cancelBuild": BuildInfo,
+    "publishBuild": Status,
+    "getStatus": Status,
+    "getProject": ProjectInfo,
+    "putProject": ProjectInfo,
+    "startSession": Session,
+    "getSession": Session,
+    "listFiles": Manifest,
+    "createGrant": Grant,
+}
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.json")), ids=lambda path: str(path.stem))
+def test_every_example_is_read(path: Path) -> None:
+    recorded = json.loads(path.read_text())
+    response = recorded["response"]
+    answer = Answer(response["status"], {}, json.dumps(response.get("body")).encode())
+    if not answer.is_ok:
+        assert answer.to_error().code == response["body"]["code"]
+    elif recorded["operation"] in MODELS:
+        same(answer.read(MODELS[recorded["operation"]]), response["body"])
+    for event in response.get("events", []):
+        if event["type"] == "status":
+            same(decode(Status, event["data"]), event["data"])
 
 
 def check(name: str, ask: Callable[[str], Any]) -> None:

@@ -262,16 +262,6 @@ async def test_the_live_session_starts_with_the_first_files(
     await project.stop_session()
 
 
-async def test_a_session_waits_for_something_to_show(
-    aio_client: AsyncPreviewdClient, project_id: str
-) -> None:
-    project = aio_client.projects.at(project_id)
-    async with project.track_stream() as tracker:
-        tracker.file_finished("package.json", '{"name":"x","private":true}')
-        tracker.file_finished("src/notes.txt", "content")
-    assert (await project.session()).state == "off"
-
-
 @pytest.mark.parametrize(
     ("path", "content", "wanted"),
     [

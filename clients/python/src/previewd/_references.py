@@ -12,8 +12,6 @@ _PAGE_REFERENCE = re.compile(r"""<(?:script\b[^>]*\ssrc|link\b[^>]*\shref)=["'](
 _CODE = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|astro)$")
 _STYLE = re.compile(r"\.(?:css|scss|sass|less)$")
 _PAGE = re.compile(r"\.html?$")
-#: Where frameworks that render on a server keep theirs.
-_ROUTE = re.compile(r"^(?:src/)?(?:routes|pages|app)/")
 
 #: What a bundler adds to a specifier that names no file.
 _ENDINGS = (".ts .tsx .js .jsx .mjs .mts .json .vue .svelte .css .scss").split()
@@ -37,11 +35,6 @@ def references_of(path: str, content: str) -> list[str]:
         return []
     found = (_in_module(path, _bare(to)) for to in pattern.findall(content))
     return [to for to in found if to is not None]
-
-
-def is_page(path: str) -> bool:
-    """Whether a dev server may have something to show because of this file."""
-    return _PAGE.search(path) is not None or _ROUTE.search(path) is not None
 
 
 def is_there(reference: str, has: Has) -> bool:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ._references import is_page
 from ._retry import RetryPolicy
 from ._stream import Dropped, Progress, StreamResult, TrackerOptions
 from ._tracked_files import Batch, Content, TrackedFiles
@@ -110,12 +109,8 @@ class Sender:
             self._call(self._options.on_sent, applied)
 
     def _start_session(self) -> None:
-        """Beside the files, which do not wait for it.
-
-        A dev server without a page answers 404, which no page would recover from.
-        """
-        can_show = any(is_page(path) for path in self.progress.known or ())
-        if self._options.live and can_show and self._session_start is None:
+        """Beside the files, which do not wait for it."""
+        if self._options.live and self._session_start is None:
             self._session_start = asyncio.create_task(self._ask_for_session())
 
     async def _ask_for_session(self) -> None:
