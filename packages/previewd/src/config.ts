@@ -43,7 +43,7 @@ const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.flo
 /** Live sessions beside one another: one holds a few hundred MiB, and builds need room, too. */
 const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GIB))))
 
-/** Workers that wait: each holds 100 to 200 MiB. */
+/** Workers that wait: each holds 80 to 200 MiB. */
 const defaultPool = Math.min(3, Math.floor(totalmem() / (3 * GIB)))
 
 /** Servers of builds that run beside one another: half the memory of a session each, and half of their number. */

@@ -34,6 +34,8 @@ interface Waiting {
   kind: Kind
   runner: Runner
   line: HostLine | undefined
+  /** Ended for somebody who needed its place. */
+  gaveWay: boolean
 }
 
 const MIB = 1024 * 1024
@@ -102,7 +104,9 @@ export class WarmPool {
   giveWay(): void {
     const last = this.#popularity.ranked().findLast(({ key }) => this.#waiting.has(key))
     const waiting = this.#filling ?? this.#remove(last?.key ?? [...this.#waiting.keys()][0] ?? '')
-    void waiting?.runner.stop()
+    if (!waiting) return
+    waiting.gaveWay = true
+    void waiting.runner.stop()
   }
 
   close(): void {
@@ -139,9 +143,10 @@ export class WarmPool {
       this.#makeRoom(new Set(wanted.map(({ key }) => key)))
       if (await this.#fill(missing)) this.refillSoon()
     } catch (cause) {
+      if (this.#closed || this.#filling?.gaveWay) return
       // Its next use lets it try again.
       this.#popularity.forget(missing.key)
-      if (!this.#closed) this.#parts.logger?.warn({ err: cause }, 'no worker could be made ready ahead')
+      this.#parts.logger?.warn({ err: cause }, 'no worker could be made ready ahead')
     } finally {
       this.#filling = undefined
       this.#isFilling = false
@@ -206,7 +211,7 @@ export class WarmPool {
       await line?.close()
       return undefined
     }
-    const waiting = { kind, runner, line }
+    const waiting = { kind, runner, line, gaveWay: false }
     // Ended by its idle time, say, or at the end of its use.
     void runner.done.then(async () => {
       if (this.#waiting.get(kind.key) === waiting) this.#waiting.delete(kind.key)

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 
-const MAX_KINDS = 64
+/** Each holds the names of the links of its environment. */
+const MAX_KINDS = 16
 /** A use counts half after this time. */
 const HALF_LIFE_MS = 5 * 60_000
 /** What nobody has used for so long is not popular, whatever it was. */
