@@ -9,6 +9,7 @@ import { describeMachine, toTable, writeResult } from './report.ts'
 import { requestsBench } from './requests.bench.ts'
 import type { Row } from './row.ts'
 import { sessionBench } from './session.bench.ts'
+import { streamBench } from './stream.bench.ts'
 import { syncBench } from './sync.bench.ts'
 
 const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
@@ -17,6 +18,7 @@ const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   requests: requestsBench,
   apply: applyBench,
   session: sessionBench,
+  stream: streamBench,
   sync: syncBench,
   network: networkBench,
 }

@@ -8,7 +8,7 @@ import { type Batch, TrackedFiles, toChangeSet } from './tracked-files.ts'
 import type { WaitPoint } from './wait.ts'
 
 export interface TrackerOptions {
-  /** Start a live session with the first files, so that each further one shows at once. True unless given. */
+  /** Start a live session as soon as there is a package.json, so that each further file shows at once. True unless given. */
   live?: boolean
   /** What went wrong on the way to previewd. Nothing of it is thrown, and `finish` tells what was not sent. */
   onError?: (error: PreviewdError) => void
@@ -50,6 +50,7 @@ const DEFAULT_HOLD_MS = 30_000
 const DEFAULT_BUFFERED_CHARS = 32_000_000
 const DEFAULT_FINISH_MS = 30_000
 const LONGEST_PAUSE_MS = 30_000
+const MANIFEST = /(?:^|\/)package\.json$/
 const MAX_WAIT_MS = 120_000
 /** Of what is left, kept for the answer to come back. */
 const ANSWER_MS = 250
@@ -222,9 +223,9 @@ export class StreamTracker implements AsyncDisposable {
     for (const path of [...Object.keys(files), ...deleted]) this.#sent.add(path)
   }
 
-  /** Beside the files, which do not wait for it. */
+  /** As soon as there can be one, which takes a package.json; beside the files, which do not wait for it. */
   #startSession(): void {
-    if (this.#hasSession) return
+    if (this.#hasSession || ![...(this.#known ?? [])].some((path) => MANIFEST.test(path))) return
     this.#hasSession = true
     this.#project.startSession({ signal: this.#life.signal }).catch((error: unknown) => {
       if (!this.#life.signal.aborted) this.#tell(error)

@@ -240,9 +240,12 @@ test('what there is no room for is dropped, and told of', async () => {
   expect(errors).toHaveLength(1)
 })
 
-test('a live session is started with the first files, once', async () => {
+test('a live session is started with the package.json, once', async () => {
   const { way, tracker, write, project } = begin({ live: true })
-  write('a.txt', '1')
+  write('.gitignore', '1')
+  await expect.poll(() => arrived(project)).toHaveLength(1)
+  expect((await project.session()).state).toBe('off')
+  write('package.json', '{}')
   await expect.poll(async () => (await project.session()).state).toBe('starting')
   write('b.txt', '1')
   await tracker.finish()
