@@ -53,7 +53,9 @@ export class Variants {
     const artifact = await openArtifact(artifacts, project, buildId)
     if (!artifact) return 'failed'
     if (this.#baseless.has(buildId) || config.pathMode === 'redirect') return artifact
-    if (await buildsWithBase(this.#parts, project)) return this.#buildAnew(project, buildId)
+    // A server is built for the origin of its project.
+    const hasServer = this.#parts.builds.get(project, buildId)?.server !== undefined
+    if (!hasServer && (await buildsWithBase(this.#parts, project))) return this.#buildAnew(project, buildId)
     this.#baseless.set(buildId, true)
     return artifact
   }

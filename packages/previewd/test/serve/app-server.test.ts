@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { WebSocket, WebSocketServer } from 'ws'
 import type { Reached } from '../../src/model/app-server.ts'
 import { createViewers } from '../../src/serve/viewers.ts'
 import { HandWrittenUpstream } from './hand-written-upstream.ts'
@@ -121,6 +123,33 @@ describe('a published build with a server', () => {
     expect((await get('/robots.txt')).text).toBe('none')
     server.editor = true
     expect((await get('/', NAVIGATION)).text.includes('secret words')).toBe('reason' in unavailable)
+  })
+
+  test('has WebSockets of its own pages, for who may see the preview', async () => {
+    const sockets = new WebSocketServer({ noServer: true })
+    upstream.upgrade = (req, socket, head) => {
+      sockets.handleUpgrade(req, socket, head, (opened) => opened.send(`at ${req.url}`))
+    }
+    const host = `demo.localhost:${server.port}`
+    const open = (headers: Record<string, string> = {}, path = '/chat?a=1') =>
+      new WebSocket(`ws://127.0.0.1:${server.port}${path}`, { headers: { host, ...headers } })
+    const said = async (socket: WebSocket) => {
+      const text = await once(socket, 'message').then(([message]) => String(message), String)
+      socket.terminate()
+      return text
+    }
+    expect(await said(open({ origin: `http://${host}` }))).toBe('at /chat?a=1')
+    expect(await said(open({ origin: 'http://other.localhost' }))).toContain('403')
+    expect(await said(open({}, '/.previewd/live'))).toContain('403')
+    expect(await said(open({}, '/.previewd/else'))).toContain('403')
+    reached = { unavailable: 'full' }
+    expect(await said(open())).toContain('404')
+    reached = { socket: upstream.socket }
+    server.addProject('demo', { visibility: 'private' })
+    server.publish('demo', 'build0000001')
+    expect(await said(open())).toContain('403')
+    server.tokens.set('viewer', 'demo:viewer')
+    expect(await said(open({ cookie: '__Host-previewd-demo=viewer' }))).toBe('at /chat?a=1')
   })
 
   test('is asked for no more than 512 things at once; who comes then is told when to come again', async () => {
