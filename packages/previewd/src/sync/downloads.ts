@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { PreviewdError } from '../errors.ts'
 import type { IncomingFile } from '../model/files.ts'
 import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
+import { withStorageErrors } from '../model/storage-error.ts'
 import { fileTooLarge, projectTooLarge } from './limit-errors.ts'
 import type { PullLimits, PullOptions } from './pull-options.ts'
 import { type Kept, Spool } from './spool.ts'
@@ -109,10 +110,8 @@ export class Downloads {
       if (sizeBytes > this.#limits.fileBytes) throw fileTooLarge(path, this.#limits)
       if (this.#totalBytes + sizeBytes > this.#limits.projectBytes) throw projectTooLarge(this.#limits)
     }
-    const kept = await spool.keep(
-      checkedFirst(content, () => check(file.size)),
-      check,
-    )
+    const checked = checkedFirst(content, () => check(file.size))
+    const kept = await withStorageErrors(() => spool.keep(checked, check))
     this.#totalBytes += file.size
     this.files.push({ path, ...kept })
     this.notes.set(path, { version: file.version, sha256: hashOf(kept) })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
@@ -285,6 +286,15 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       await test.syncs.clear(id)
       expect(await failure).toMatchObject({ code: 'PROJECT_NOT_FOUND' })
     })
+  })
+
+  it('says that the disk failed where what it downloads cannot be kept', async () => {
+    await using full = await openSyncs(store)
+    full.create(id)
+    await put({ large: 'x'.repeat(2_000_000) })
+    await rm(full.store.tmpDir, { recursive: true })
+    await expect(full.syncs.sync(id, all)).rejects.toMatchObject({ code: 'STORAGE_FAILED' })
+    expect(full.revision(id)).toBe(0)
   })
 
   describe('before it downloads', () => {
