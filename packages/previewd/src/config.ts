@@ -37,17 +37,23 @@ const origins = list.transform((texts, context) =>
   }),
 )
 
-/** Builds beside one another: a build keeps about one core busy and may take 2 GiB. */
-const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / (3 * GIB))))
+/** The machine's, or the container's. */
+const machineBytes = Math.min(totalmem(), process.constrainedMemory() || Infinity)
 
-/** Live sessions beside one another: one holds a few hundred MiB, and builds need room, too. */
-const defaultSessions = Math.max(1, Math.min(50, Math.floor(totalmem() / (2 * GIB))))
+/** The rest is for the server itself and the kernel's cache of files. */
+const defaultMemory = Math.floor(machineBytes * 0.75)
+
+/** Builds beside one another: a build keeps about one core busy and may take 2 GiB. */
+const defaultConcurrency = Math.max(1, Math.min(availableParallelism(), Math.floor(machineBytes / (3 * GIB))))
+
+/** Live sessions beside one another; how many fit at a time, memory decides. */
+const defaultSessions = Math.max(1, Math.min(200, Math.floor(machineBytes / (128 * MIB))))
 
 /** Workers that wait: each holds 80 to 200 MiB. */
-const defaultPool = Math.min(3, Math.floor(totalmem() / (3 * GIB)))
+const defaultPool = Math.min(3, Math.floor(machineBytes / (3 * GIB)))
 
-/** Servers of builds that run beside one another: half the memory of a session each, and half of their number. */
-const defaultServers = Math.max(1, Math.floor(defaultSessions / 2))
+/** Servers of builds that run beside one another. */
+const defaultServers = Math.max(1, Math.min(25, Math.floor(machineBytes / (4 * GIB))))
 
 const environmentSchema = z.object({
   PREVIEWD_HOST: z.string().default('127.0.0.1'),
@@ -79,6 +85,7 @@ const environmentSchema = z.object({
   PREVIEWD_BUILDS_KEPT: count(5),
   PREVIEWD_BUILD_QUIET_MS: z.coerce.number().int().min(0).max(600_000).default(1500),
   PREVIEWD_INSTALL_TIMEOUT_MS: count(180_000),
+  PREVIEWD_MEMORY: bytes(defaultMemory),
   PREVIEWD_MAX_SESSIONS: count(defaultSessions),
   PREVIEWD_SESSION_MEMORY: bytes(GIB),
   PREVIEWD_SESSION_IDLE_MS: count(15 * 60_000),
@@ -200,6 +207,8 @@ export interface Config {
     artifactFiles: number
     logBytes: number
   }
+  /** Of all that is started: sessions, builds, checks, servers, workers that wait. */
+  memoryBytes: number
   sessions: { max: number; memoryBytes: number; idleMs: number }
   /** Workers that wait, made ready, for the next session or build. */
   poolSize: number
@@ -312,6 +321,7 @@ function toConfig(env: Environment, defaultRegistry: () => string): Config {
       artifactFiles: env.PREVIEWD_MAX_ARTIFACT_FILES,
       logBytes: env.PREVIEWD_MAX_LOG,
     },
+    memoryBytes: env.PREVIEWD_MEMORY,
     sessions: {
       max: env.PREVIEWD_MAX_SESSIONS,
       memoryBytes: env.PREVIEWD_SESSION_MEMORY,

@@ -22,6 +22,7 @@ import { createNodes } from './environment/nodes.ts'
 import { createEventBus } from './events/bus.ts'
 import { closeWithConnections, createFrontServer, listenForPaths } from './front-server.ts'
 import { createLogger } from './logger.ts'
+import { MemoryBudget } from './memory-budget.ts'
 import { createPipeline } from './pipeline/pipeline.ts'
 import { createGateway } from './serve/gateway.ts'
 import { SeenRequests } from './serve/session/page-requests.ts'
@@ -103,10 +104,16 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
     minimumTier: config.sandbox,
     slots: workerPlaces(config),
     poolSize: config.poolSize,
+    availableBytes: () => memory.leftBytes(),
     installerSlots: build.concurrency + SPARE_SLOTS,
     logger,
   })
   parts.defer(() => workers.close())
+  const memory = new MemoryBudget(config.memoryBytes, {
+    usedBytes: () => workers.memoryBytes(),
+    onError: (error, what) => logger.error({ err: error }, what),
+  })
+  parts.defer(() => memory.stop())
   const environments = createEnvironments({
     dataDir,
     workers,
@@ -129,7 +136,17 @@ async function openStages(config: Config, logger: Logger, parts: AsyncDisposable
   const reach = { ...gitReach(hosts.map(parseGitHost)), maximum: 'allowlist' as const, privateNetworks }
   const sources = createSources(config, { ...store, workers, egress: createEgress({ socketDir, ...reach }) })
   parts.defer(() => sources[Symbol.asyncDispose]())
-  return { ...store, sources, workers, environments, nodes, artifacts, events: createEventBus(), socketDir }
+  return {
+    ...store,
+    memory,
+    sources,
+    workers,
+    environments,
+    nodes,
+    artifacts,
+    events: createEventBus(),
+    socketDir,
+  }
 }
 
 /** Each of them may be in use at once. */
@@ -153,6 +170,7 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
     ...config.sessions,
     dataDir,
     requests,
+    leftBytes: () => stages.memory.leftBytes(),
     viewers,
     egress,
     plan: (snapshot, settings) => planDev(snapshot, settings, config),

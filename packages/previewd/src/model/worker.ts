@@ -235,6 +235,8 @@ export interface Workers {
   start(spec: WorkerSpec): Promise<Worker>
   /** The workers that wait for a use. */
   pool(): PoolView
+  /** Memory that all workers hold now, whatever they do, in bytes. */
+  memoryBytes(): Promise<number>
   /** Ends all workers. */
   close(): Promise<void>
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { LRUCache } from 'lru-cache'
 import { PreviewdError } from '../errors.ts'
 import type { EventBus } from '../model/event.ts'
@@ -13,6 +14,7 @@ import type {
 import type { DevUpdate } from '../model/worker.ts'
 import { KeptFiles } from './kept/kept-files.ts'
 import { Session, type SessionParts } from './session.ts'
+import { fitsAnother, shortage } from './session-memory.ts'
 
 export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 'requests'> {
   dataDir: string
@@ -22,6 +24,8 @@ export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 're
   max: number
   /** A session that nobody uses for so long ends. */
   idleMs: number
+  /** Memory that is left for all that runs; without, only their number is bounded. */
+  leftBytes?: () => number
   events: EventBus
   viewers?: Viewers | undefined
   /** Milliseconds; the clock by default. */
@@ -29,6 +33,8 @@ export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 're
 }
 
 const SWEEP_MS = 1000
+/** Each keeps a processor busy; more of them would only be slower, all of them. */
+const MAX_STARTING = Math.max(2, availableParallelism())
 /** Sessions that may wait for a place. */
 const MAX_WAITING = 100
 const MAX_WAIT_MS = 120_000
@@ -130,6 +136,7 @@ export class LiveSessions implements Sessions {
           await this.#end(session, `${ASLEEP} nobody used it for ${Math.round(idleMs / 60_000)} minutes.`)
         } else if (session.state === 'live') await session.measure()
       }
+      this.#relieve()
       this.#fill()
     } catch (error) {
       onError(error, 'Sessions could not be looked after.')
@@ -164,23 +171,44 @@ export class LiveSessions implements Sessions {
 
   #fill(): void {
     for (const session of this.#waiting) {
-      if (this.#closed || this.#placed.size >= this.#options.max) break
+      if (this.#closed || this.#isStartingMany() || !this.#hasPlace()) break
       this.#waiting.delete(session)
       this.#placed.add(session)
       session.begin()
     }
-    if (this.#waiting.size > 0) this.#makePlace()
+    if (this.#waiting.size > 0 && !this.#hasPlace()) this.#makePlace('another project needed its place.')
   }
 
-  /** Puts the one to sleep that was used longest ago, unless it is in use, or one is going already. */
-  #makePlace(): void {
+  #isStartingMany(): boolean {
+    return this.#starting() >= MAX_STARTING
+  }
+
+  #starting(): number {
+    return [...this.#placed].filter(({ state }) => state === 'starting').length
+  }
+
+  #hasPlace(): boolean {
+    const { max, leftBytes = () => Infinity } = this.#options
+    if (this.#placed.size >= max) return false
+    const held = [...this.#placed].flatMap((session) => session.view().memoryBytes ?? [])
+    return this.#placed.size === 0 || fitsAnother(leftBytes(), held, this.#starting())
+  }
+
+  /** Where memory runs short, whatever for. */
+  #relieve(): void {
+    const short = shortage(this.#options.leftBytes?.() ?? Infinity)
+    if (short !== 'none') this.#makePlace('the server is short of memory.', short === 'any')
+  }
+
+  /** Puts the one to sleep that was used longest ago, unless one is going already; one in use only where it must be. */
+  #makePlace(reason: string, evenInUse = false): void {
     const placed = [...this.#placed]
     if (placed.some(({ isStopped }) => isStopped)) return
     const latest = this.#parts.now() - KEPT_MS
-    const [oldest] = placed
-      .filter((session) => session.state === 'live' && session.usedAt <= latest && !this.#isWatched(session))
-      .sort((a, b) => a.usedAt - b.usedAt)
-    if (oldest) void this.#end(oldest, `${ASLEEP} another project needed its place.`)
+    const mayGo = (session: Session) => session.usedAt <= latest && !this.#isWatched(session)
+    const live = placed.filter(({ state }) => state === 'live').sort((a, b) => a.usedAt - b.usedAt)
+    const oldest = live.find(mayGo) ?? (evenInUse ? live[0] : undefined)
+    if (oldest) void this.#end(oldest, `${ASLEEP} ${reason}`)
   }
 
   #endLongWait(session: Session, now: number): void {
@@ -216,5 +244,7 @@ export class LiveSessions implements Sessions {
       this.#last.set(project, session.view())
     }
     this.#options.events.publish('session', project, this.view(project))
+    // Another one may start now.
+    if (session.state !== 'starting' && this.#waiting.size > 0) this.#fill()
   }
 }

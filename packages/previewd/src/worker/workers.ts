@@ -108,6 +108,11 @@ export class SandboxedWorkers implements Workers {
     return this.#pool.view()
   }
 
+  async memoryBytes(): Promise<number> {
+    const held = await Promise.all([...this.#runners].map((runner) => runner.memoryBytes()))
+    return held.reduce((sum, bytes) => sum + bytes, 0)
+  }
+
   async close(): Promise<void> {
     this.#pool.close()
     const cause = new PreviewdError('SHUTTING_DOWN', 'The workers are closed.')

@@ -77,6 +77,7 @@ export async function openBench(
   let started = 0
   const workers: Workers = {
     status: () => real.status(),
+    memoryBytes: () => real.memoryBytes(),
     start: (spec) => {
       started++
       return real.start(spec)

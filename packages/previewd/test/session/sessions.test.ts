@@ -1,13 +1,16 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ComingRevision } from '../../src/model/files.ts'
 import type { SessionState, SessionView } from '../../src/model/session.ts'
+import { createViewers } from '../../src/serve/viewers.ts'
 import { batchOf, openPipeline, type PipelineUnderTest } from '../pipeline/pipeline-under-test.ts'
 
 let under: PipelineUnderTest
 let nowMs = Date.now()
+let leftBytes = Infinity
+const viewers = createViewers()
 let running = 0
 let most = 0
 
@@ -23,9 +26,10 @@ const APP = {
 
 beforeAll(async () => {
   under = await openPipeline({
-    sessions: { max: MAX, idleMs: IDLE_MS, now: () => nowMs },
+    sessions: { max: MAX, idleMs: IDLE_MS, now: () => nowMs, leftBytes: () => leftBytes, viewers },
     observe: (workers) => ({
       status: () => workers.status(),
+      memoryBytes: () => workers.memoryBytes(),
       pool: () => workers.pool(),
       close: () => workers.close(),
       start: async (spec) => {
@@ -246,6 +250,48 @@ describe('a session', () => {
     await under.sessions.stop('stopped', 'Enough.')
     expect(under.sessions.view('stopped')).toMatchObject({ state: 'off', reason: 'Enough.' })
     expect(running).toBe(0)
+  })
+})
+
+describe('sessions that are short of memory', () => {
+  const MIB = 1024 * 1024
+  afterEach(async () => {
+    leftBytes = Infinity
+    await Promise.all(['wide', 'narrow'].map((name) => under.sessions.stop(name, '')))
+  })
+
+  it('wait for some, and one that nobody looks at makes room for them', async () => {
+    await live('wide')
+    await under.sessions.sweep()
+    leftBytes = 300 * MIB
+    under.store.projects.put('narrow', {})
+    await edit('narrow', APP)
+    under.sessions.ensure('narrow')
+    await under.sessions.sweep()
+    expect(under.sessions.view('narrow').state).toBe('starting')
+    expect(under.sessions.view('wide').state).toBe('live')
+    nowMs += 11_000
+    await under.sessions.sweep()
+    await until('wide', 'off')
+    await until('narrow', 'live')
+  })
+
+  it('sleep where it runs out: first those that nobody looks at, at last any', async () => {
+    const page = viewers.enter('wide')
+    await live('wide')
+    await live('narrow')
+    nowMs += 11_000
+    leftBytes = 200 * MIB
+    await under.sessions.sweep()
+    expect(await until('narrow', 'off')).toMatchObject({
+      reason: expect.stringContaining('short of memory'),
+    })
+    await under.sessions.sweep()
+    expect(under.sessions.view('wide').state).toBe('live')
+    leftBytes = 100 * MIB
+    await under.sessions.sweep()
+    await until('wide', 'off')
+    page?.leave()
   })
 })
 
