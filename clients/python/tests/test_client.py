@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import BROKEN_APP, PAGE
-from previewd import PreviewdClient, PreviewdError, PreviewdFailed, PreviewdTimeout
+from previewd import PreviewdClient, PreviewdError, PreviewdFailedError, PreviewdTimeout
 
 
 def test_a_batch_becomes_a_preview(client: PreviewdClient, project_id: str) -> None:
@@ -92,10 +92,10 @@ def test_waiting_ends_when_the_project_is_ready_or_the_time_is_over(
     project.apply_changes({"index.html": PAGE})
     assert project.wait_until_ready().published is not None
     project.apply_changes(BROKEN_APP)
-    with pytest.raises(PreviewdFailed, match=r"BUILD_FAILED.*missing.js.*main.js:1") as caught:
+    with pytest.raises(PreviewdFailedError, match=r"BUILD_FAILED.*missing.js.*main.js:1") as caught:
         project.wait_until_ready()
     assert caught.value.project_status.diagnostics[0].file == "main.js"
-    with pytest.raises(PreviewdFailed, match="SESSION_FAILED"):
+    with pytest.raises(PreviewdFailedError, match="SESSION_FAILED"):
         project.wait_until_live()
 
 

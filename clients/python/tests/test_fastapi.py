@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -151,6 +152,23 @@ def test_no_path_leads_out_of_the_preview(platform: Platform, site: str, path: s
 def test_what_is_an_id() -> None:
     assert all(map(is_project, ["a", "a-b", "x" * 40]))
     assert not any(map(is_project, ["", "-a", "a-", "a--b", "A", "x" * 41, "a.b", "a/b", "a\n"]))
+
+
+def test_behind_the_platform_nobody_sits_at_the_servers_own_machine() -> None:
+    """A server without a key trusts this machine; who comes through the platform is not on it."""
+    url = os.environ["PREVIEWD_TEST_OPEN_URL"]
+    app = FastAPI()
+    mount_previews(app, domain="localhost", url=url, api_key="")
+    project = PreviewdClient(url, "").projects.at("behind")
+    files = {**BROKEN_APP, "main.js": "document.body.append('up')\n"}
+    project.apply_changes(files, wait="live", timeout_ms=120_000)
+    with serve(app) as platform:
+        host = {"Host": f"behind.localhost:{platform.port}"}
+        assert "/@vite/client" not in platform.ask("/", headers={**BROWSER, **host}).text
+        assert "nextCursor" not in platform.ask("/v1/projects", headers=host).text
+        forged = {**BROWSER, **host, "X-Forwarded-For": ""}
+        assert "/@vite/client" not in platform.ask("/", headers=forged).text
+    project.delete()
 
 
 def test_a_private_preview_opens_with_the_link_of_previewd(

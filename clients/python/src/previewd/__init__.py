@@ -5,7 +5,7 @@ from ._version import __version__
 from .aio_client import AsyncPreviewdClient, AsyncProjects
 from .aio_project import AsyncBuild, AsyncProject
 from .client import PreviewdClient, Projects
-from .errors import PreviewdConnectionError, PreviewdError, PreviewdFailed, PreviewdTimeout
+from .errors import PreviewdConnectionError, PreviewdError, PreviewdFailedError, PreviewdTimeout
 from .project import Build, Project
 from .sync_tracker import SyncStreamTracker
 from .tracker import StreamTracker
@@ -20,7 +20,7 @@ __all__ = [
     "PreviewdClient",
     "PreviewdConnectionError",
     "PreviewdError",
-    "PreviewdFailed",
+    "PreviewdFailedError",
     "PreviewdTimeout",
     "Project",
     "Projects",

@@ -11,7 +11,7 @@ from . import _call as calls
 from ._answer import Answer
 from ._call import Call, project_path
 from ._decode import decode, to_camel
-from .errors import PreviewdError, PreviewdFailed
+from .errors import PreviewdError, PreviewdFailedError
 from .models import AppliedChanges, Event, EventType, ProjectSettings, Session, Status
 
 #: How long a first install and build may take.
@@ -59,7 +59,7 @@ def raise_if_failed(event: Event) -> Status | None:
         return None
     status = decode(Status, event.data)
     if status.state == "error":
-        raise PreviewdFailed("BUILD_FAILED", _failure(status), status)
+        raise PreviewdFailedError("BUILD_FAILED", _failure(status), status)
     return status
 
 
@@ -69,7 +69,7 @@ def live_session(status: Status) -> Session | None:
     if session.state in ("error", "off"):
         reason = session.reason or "it was not started"
         detail = f"The session of {status.project} is {session.state}: {reason}."
-        raise PreviewdFailed("SESSION_FAILED", detail, status)
+        raise PreviewdFailedError("SESSION_FAILED", detail, status)
     return session if session.state == "live" else None
 
 

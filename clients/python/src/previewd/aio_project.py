@@ -168,8 +168,8 @@ class AsyncProject:
     async def wait_until_ready(self, timeout_ms: int = READY_MS) -> Status:
         """Returns when the newest revision is built and published.
 
-        Raises ``PreviewdFailed`` (``BUILD_FAILED``) with the status where it cannot be built, and
-        ``PreviewdTimeout``.
+        Raises ``PreviewdFailedError`` (``BUILD_FAILED``) with the status where it cannot be built,
+        and ``PreviewdTimeout``.
         """
         async with contextlib.aclosing(self.events(["status"], timeout_ms=timeout_ms)) as events:
             async for event in events:
@@ -181,7 +181,7 @@ class AsyncProject:
     async def wait_until_live(self, timeout_ms: int = READY_MS) -> Session:
         """Returns when the session that was started is live.
 
-        Raises ``PreviewdFailed`` (``SESSION_FAILED``) with the reason, and ``PreviewdTimeout``.
+        Raises ``PreviewdFailedError`` (``SESSION_FAILED``) with the reason, and ``PreviewdTimeout``.
         """
         wanted: list[EventType] = ["status", "session"]
         async with contextlib.aclosing(self.events(wanted, timeout_ms=timeout_ms)) as events:

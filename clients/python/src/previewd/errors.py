@@ -47,7 +47,7 @@ class PreviewdTimeout(PreviewdError):
         super().__init__("TIMEOUT", detail)
 
 
-class PreviewdFailed(PreviewdError):
+class PreviewdFailedError(PreviewdError):
     """What was waited for will not come.
 
     ``BUILD_FAILED`` or ``SESSION_FAILED``. ``project_status`` has the ``diagnostics``.

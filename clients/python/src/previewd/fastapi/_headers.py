@@ -51,8 +51,9 @@ def to_upstream(scope: Mapping[str, Any], *, host: str | None) -> CIMultiDict[st
             continue
         if host is not None and name == b"cookie":
             value = _own_cookies(value)
-        if value:
-            sent.add(name.decode("latin-1"), value.decode("latin-1"))
+            if not value:
+                continue
+        sent.add(name.decode("latin-1"), value.decode("latin-1"))
     own_host = next((value for name, value in raw if name == b"host"), b"").decode("latin-1")
     if host is not None:
         sent["Host"] = host
