@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
@@ -6,11 +7,15 @@ import { toPlainText } from '../lib/plain-text.ts'
 import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
+import type { ProjectSettings } from '../model/project.ts'
 import type { DevUpdate, LogLine } from '../model/worker.ts'
 import { LogEvents } from './log-events.ts'
 import type { PipelineParts } from './parts.ts'
 
-type Parts = Pick<PipelineParts, 'projects' | 'files' | 'events' | 'sessions' | 'viewers' | 'onError'>
+type Parts = Pick<
+  PipelineParts,
+  'projects' | 'files' | 'events' | 'sessions' | 'appServers' | 'viewers' | 'onError'
+>
 
 /** Projects whose servers wrote last; a log holds what it has not told yet. */
 const MAX_SERVER_LOGS = 500
@@ -86,6 +91,14 @@ export class LiveChanges {
   isBroughtIn(project: string, revision: number): boolean {
     const view = this.#parts.sessions.view(project)
     return view.state === 'live' && (view.revision ?? 0) >= revision && !this.#underWay.has(project)
+  }
+
+  /** What runs goes on with the new settings; the server of a build wakes with them for the next request. */
+  changeSettings(project: string, before: ProjectSettings, now: ProjectSettings): void {
+    if (isDeepStrictEqual(before, now)) return
+    void this.bringIn(project)
+    const ofServer = ({ env, egress }: ProjectSettings) => ({ env, egress })
+    if (!isDeepStrictEqual(ofServer(before), ofServer(now))) void this.#parts.appServers?.stop(project)
   }
 
   /** A line that the dev server of a project wrote, or the server of its build. */

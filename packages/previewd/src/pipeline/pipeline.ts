@@ -78,9 +78,7 @@ export class BuildPipeline implements Pipeline {
     if (before && before.revision > 0 && buildsOtherwise(before.settings, put.project.settings)) {
       this.#enqueue(put.project, { fresh: true })
     }
-    if (before && !isDeepStrictEqual(before.settings, put.project.settings)) {
-      void this.#live.bringIn(id)
-    }
+    if (before) this.#live.changeSettings(id, before.settings, put.project.settings)
     if (before && !isDeepStrictEqual(before.settings.source, put.project.settings.source)) {
       void this.#followers.stop(id)
     }

@@ -19,6 +19,8 @@ const APP = {
 
 let under: PipelineUnderTest
 let viewers: OpenViewers
+/** Projects whose built servers were ended. */
+const stopped: string[] = []
 let host: Server
 let port: number
 
@@ -32,6 +34,10 @@ beforeAll(async () => {
   under = await openPipeline({
     build: { quietMs: QUIET_MS },
     sessions: { viewers },
+    appServers: {
+      view: () => ({ state: 'asleep' }),
+      stop: async (project) => void stopped.push(project),
+    },
     egress: (socketDir) =>
       createEgress({
         socketDir,
@@ -200,5 +206,18 @@ describe('a session', () => {
     await expect.poll(() => under.sessions.address('reaches')?.socket, { timeout: WAIT_MS }).not.toBe(before)
     expect(await get('reaches', '/out')).toBe('from outside')
     await under.pipeline.stopSession('reaches')
+  })
+})
+
+describe('the server of a build', () => {
+  it('ends with the settings that it runs with, and with its project', async () => {
+    const ofBuilt = () => stopped.filter((project) => project === 'built')
+    under.pipeline.putProject('built', { env: { VITE_A: '1' } })
+    under.pipeline.putProject('built', { name: 'another name' })
+    expect(ofBuilt()).toEqual([])
+    under.pipeline.putProject('built', { env: { VITE_A: '2' } })
+    under.pipeline.putProject('built', { egress: 'public' })
+    await under.pipeline.deleteProject('built')
+    expect(ofBuilt()).toHaveLength(3)
   })
 })

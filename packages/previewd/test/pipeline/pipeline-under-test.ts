@@ -14,6 +14,7 @@ import type { Egress } from '../../src/model/egress.ts'
 import type { EventBus } from '../../src/model/event.ts'
 import type { ProjectStatus } from '../../src/model/status.ts'
 import type { Workers } from '../../src/model/worker.ts'
+import type { PipelineParts } from '../../src/pipeline/parts.ts'
 import { type BuildPipeline, createPipeline } from '../../src/pipeline/pipeline.ts'
 import { createSessions, type LiveSessions, type SessionsOptions } from '../../src/session/sessions.ts'
 import { createSources } from '../../src/source/sources.ts'
@@ -50,6 +51,7 @@ export interface UnderTestOptions {
   config?: Partial<Config>
   build?: Partial<Config['build']>
   sessions?: Partial<SessionsOptions>
+  appServers?: PipelineParts['appServers']
   egress?: (socketDir: string) => Egress
   /** Workers that wait for their use; none by default. */
   poolSize?: number
@@ -111,6 +113,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     workers,
     sessions,
     viewers: options.sessions?.viewers,
+    appServers: options.appServers,
     artifacts,
     events,
     logs: new BuildLogs({ dataDir, logBytes: config.build.logBytes }),
