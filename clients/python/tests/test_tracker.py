@@ -245,18 +245,21 @@ def test_without_an_event_loop_it_is_used_the_same_way(
     assert not [item for item in threading.enumerate() if item.name == f"previewd-{project_id}"]
 
 
-async def test_the_live_session_starts_with_the_first_files(
+async def test_the_live_session_starts_with_the_package_json(
     aio_client: AsyncPreviewdClient, project_id: str
 ) -> None:
     project = aio_client.projects.at(project_id)
     sent = asyncio.Event()
     tracker = project.track_stream(TrackerOptions(on_sent=lambda _: sent.set()))
+    tracker.file_finished(".gitignore", "dist")
+    await asyncio.wait_for(sent.wait(), 20)
+    assert (await project.session()).state == "off"
+    sent.clear()
     tracker.file_finished(
         "package.json", '{"name":"x","private":true,"devDependencies":{"vite":"^8.3.0"}}'
     )
     tracker.file_finished("index.html", PAGE)
     await asyncio.wait_for(sent.wait(), 20)
-    assert (await project.wait_until_ready()).revision == 1
     assert (await project.wait_until_live()).state == "live"
     assert (await tracker.finish()).is_complete
     await project.stop_session()

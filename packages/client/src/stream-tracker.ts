@@ -206,7 +206,6 @@ export class StreamTracker implements AsyncDisposable {
       if (!isRefusal(error)) throw error
       return this.#tell(error)
     }
-    if (this.#options.live !== false) this.#startSession()
   }
 
   async #apply(batch: Batch, options: ApplyOptions = {}): Promise<void> {
@@ -214,12 +213,14 @@ export class StreamTracker implements AsyncDisposable {
     const applied = await this.#project.applyChanges(changes, { ...options, signal: this.#life.signal })
     this.#status = applied.status
     this.#note(changes)
+    if (this.#options.live !== false) this.#startSession()
     this.#call(() => this.#options.onSent?.(applied))
   }
 
   #note({ files, deleted }: StreamResult['unsent']): void {
-    for (const path of Object.keys(files)) this.#known?.add(path)
-    for (const path of deleted) this.#known?.delete(path)
+    this.#known ??= new Set()
+    for (const path of Object.keys(files)) this.#known.add(path)
+    for (const path of deleted) this.#known.delete(path)
     for (const path of [...Object.keys(files), ...deleted]) this.#sent.add(path)
   }
 

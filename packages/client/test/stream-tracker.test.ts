@@ -252,6 +252,13 @@ test('a live session is started with the package.json, once', async () => {
   expect(way.calls.filter((call) => call === 'PUT /v1/projects/demo/session')).toHaveLength(1)
 })
 
+test('a live session is started for a stream that ends at once, too', async () => {
+  const { tracker, write, project } = begin({ live: true })
+  write('package.json', '{}')
+  await tracker.finish()
+  await expect.poll(async () => (await project.session()).state).toBe('starting')
+})
+
 test('finish can wait for the build, and gives its status', async () => {
   const { tracker, write } = begin()
   write('a.txt', '1')

@@ -109,8 +109,10 @@ class Sender:
             self._call(self._options.on_sent, applied)
 
     def _start_session(self) -> None:
-        """Beside the files, which do not wait for it."""
-        if self._options.live and self._session_start is None:
+        """As soon as there can be one, which takes a package.json; the files do not wait for it."""
+        known = self.progress.known or ()
+        has_manifest = any(path.rpartition("/")[2] == "package.json" for path in known)
+        if self._options.live and self._session_start is None and has_manifest:
             self._session_start = asyncio.create_task(self._ask_for_session())
 
     async def _ask_for_session(self) -> None:
