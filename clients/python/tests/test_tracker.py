@@ -290,3 +290,14 @@ def test_files_go_together_with_those_that_they_need() -> None:
     needs = {"a.ts": ["b"], "b.ts": ["c.js"], "c.ts": nothing, "d.ts": ["nowhere"], "e.ts": ["d"]}
     assert coherent(needs, lambda path: False) == {"a.ts", "b.ts", "c.ts"}
     assert coherent(needs, lambda path: path == "nowhere/index.tsx") == set(needs)
+    # The name of what TypeScript emits, and a chain whose end is missing.
+    assert coherent({"a.js": ["b.js"], "b.ts": nothing}, lambda path: False) == {"a.js", "b.ts"}
+    chain = {f"{at}.js": [f"{at + 1}"] for at in range(500)}
+    assert coherent(chain, lambda path: False) == set()
+
+
+@pytest.mark.parametrize("path", ["a.html", "a.tsx", "a.css"])
+@pytest.mark.parametrize("piece", ["<script ", "import ", "import(", "@import ", "import '", " "])
+def test_no_text_is_looked_through_again_and_again(path: str, piece: str) -> None:
+    # With a pattern that goes back and forth this takes minutes, which the runner ends.
+    assert references_of(path, "import" + piece * 100_000) == []

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-_IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"\n]+)['"]""")
-_STYLE_IMPORT = re.compile(r"""@import\s+(?:url\()?['"]([^'"\n]+)['"]""")
-_PAGE_REFERENCE = re.compile(r"""<(?:script\b[^>]*\ssrc|link\b[^>]*\shref)=["']([^"'\n]+)["']""")
+# Each with a bound where it could look through all that follows again and again.
+_IMPORT = re.compile(r"""\b(?:from|import)\s{0,99}(?:\(\s{0,99})?['"]([^'"\n]{1,999})['"]""")
+_STYLE_IMPORT = re.compile(r"""@import\s{1,99}(?:url\()?['"]([^'"\n]{1,999})['"]""")
+_PAGE_REFERENCE = re.compile(
+    r"""<(?:script\b[^>]{0,299}\ssrc|link\b[^>]{0,299}\shref)=["']([^"'\n]{1,999})["']"""
+)
+#: What names other files stands at the beginning; the rest of a long one is not looked at.
+_LOOKED_AT = 256 * 1024
 
 _CODE = re.compile(r"\.(?:[cm]?[jt]sx?|vue|svelte|astro)$")
 _STYLE = re.compile(r"\.(?:css|scss|sass|less)$")
@@ -26,6 +31,7 @@ def references_of(path: str, content: str) -> list[str]:
     Read by patterns: what stands in a comment counts too, and an alias is taken for the usual one
     (``@/`` and ``~/`` are the ``src`` folder).
     """
+    content = content[:_LOOKED_AT]
     if _PAGE.search(path):
         local = (_bare(to) for to in _PAGE_REFERENCE.findall(content) if not _is_remote(to))
         wanted = (to for to in local if _CODE.search(to) or _STYLE.search(to))
@@ -37,31 +43,37 @@ def references_of(path: str, content: str) -> list[str]:
     return [to for to in found if to is not None]
 
 
-def is_there(reference: str, has: Has) -> bool:
-    """Whether the project has what a reference names."""
-    if any(has(reference + ending) for ending in _WITH_ENDINGS):
-        return True
-    # TypeScript writes the name of what is emitted: ./x.js for x.ts.
-    typescript = re.sub(r"\.([cm]?)js(x?)$", r".\1ts\2", reference)
-    return typescript != reference and (has(typescript) or has(f"{typescript}x"))
-
-
 def coherent(references: Mapping[str, Iterable[str]], has: Has) -> set[str]:
     """The files that need nothing but each other and what is there already."""
     group = set(references)
-    while True:
-        # What is taken out may be what another one needs: until nothing is.
-        lacking = {
-            path
-            for path in group
-            if not all(
-                is_there(to, lambda name: name in group or has(name))  # noqa: B023
-                for to in references[path]
-            )
-        }
-        if not lacking:
-            return group
-        group -= lacking
+    needed_by: dict[str, list[str]] = {}
+    lacking: list[str] = []
+    for path, needs in references.items():
+        for reference in needs:
+            if _find(reference, has) is not None:
+                continue
+            found = _find(reference, group.__contains__)
+            if found is None:
+                lacking.append(path)
+            else:
+                needed_by.setdefault(found, []).append(path)
+    left = set(group)
+    while lacking:
+        # What is taken out may be what another one needs.
+        path = lacking.pop()
+        if path in left:
+            left.remove(path)
+            lacking.extend(needed_by.get(path, ()))
+    return left
+
+
+def _find(reference: str, has: Has) -> str | None:
+    """The path that a reference names."""
+    # TypeScript writes the name of what is emitted: ./x.js for x.ts.
+    typescript = re.sub(r"\.([cm]?)js(x?)$", r".\1ts\2", reference)
+    emitted = () if typescript == reference else (typescript, f"{typescript}x")
+    names = (*(reference + ending for ending in _WITH_ENDINGS), *emitted)
+    return next((name for name in names if has(name)), None)
 
 
 def _is_remote(reference: str) -> bool:

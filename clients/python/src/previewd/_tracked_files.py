@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from ._references import coherent, references_of
 
-#: Finding out what fits together takes time that grows with the square of this.
+#: More are not weighed against each other: that takes time, and the stream goes on meanwhile.
 _MOST_WEIGHED = 500
 
 Content = str | bytes

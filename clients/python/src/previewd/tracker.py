@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ._sender import Sender
+from ._sender import Sender, logger
 from ._stream import Dropped, StreamResult, TrackerOptions
 from ._tracked_files import Content
 from .errors import PreviewdError, PreviewdTimeout
@@ -68,6 +68,8 @@ class StreamTracker:
     ) -> StreamResult:
         """Sends what is left, deletions too, and tells what became of everything. Never raises.
 
+        It has to be called for each tracker; ``async with`` does.
+
         ``wait`` until the last files reached this point; ``timeout_ms`` bounds all of it.
         """
         if self._result is not None:
@@ -83,6 +85,9 @@ class StreamTracker:
             self._sender.tell(PreviewdTimeout(detail))
         except PreviewdError as error:
             self._sender.tell(error)
+        except Exception:
+            # A mistake of this client must not be one of the stream.
+            logger.exception("The stream of %s was not sent", self._project_id)
         finally:
             self._worker.cancel()
             await asyncio.gather(self._worker, return_exceptions=True)
