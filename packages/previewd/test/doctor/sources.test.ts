@@ -1,13 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resolveConfig } from '../../src/config.ts'
 import { findSources } from '../../src/doctor/doctor.ts'
+import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
 
 describe.each(Object.entries(STORES))('the doctor, of places in %s', (_, start) => {
   let store: TestStore
   beforeAll(async () => {
     store = await start()
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(() => store[Symbol.asyncDispose]())
 
   const find = (settings: Record<string, string>) =>

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
+import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
 import { startDaemonChild } from './daemon-child.ts'
 import { makeDataDir } from './daemon-under-test.ts'
@@ -13,7 +14,7 @@ describe('a server that is killed', () => {
   beforeAll(async () => {
     store = await STORES.azurite()
     proxy = await startFaultProxy(store.url)
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(async () => {
     await proxy[Symbol.asyncDispose]()
     await store[Symbol.asyncDispose]()

@@ -6,6 +6,7 @@ import { resolveConfig } from '../../src/config.ts'
 import { type Daemon, startDaemon } from '../../src/daemon.ts'
 import type { ProjectStatus } from '../../src/model/status.ts'
 import { AZURITE_KEY } from '../source/object-servers.ts'
+import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
 import { Client } from './client.ts'
 import { daemonEnvironment, makeDataDir } from './daemon-under-test.ts'
@@ -27,7 +28,7 @@ describe('a platform that keeps its projects in Azure Blob Storage', () => {
     const logger = pino({ level: 'trace' }, { write: (line: string) => log.push(line) })
     daemon = await startDaemon(resolveConfig(daemonEnvironment(dataDir, environment)), logger)
     client = new Client(daemon.url)
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(async () => {
     await daemon.close()
     await rm(dataDir, { recursive: true, force: true })

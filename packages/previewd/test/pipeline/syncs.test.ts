@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { inspect } from 'node:util'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
+import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
 import { openSyncs, type SyncsUnderTest } from './syncs-under-test.ts'
 
@@ -21,7 +22,7 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
     store = await start()
     proxy = await startFaultProxy(store.url)
     test = await openSyncs(store, store.environment(proxy.url))
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(async () => {
     await test[Symbol.asyncDispose]()
     await proxy[Symbol.asyncDispose]()

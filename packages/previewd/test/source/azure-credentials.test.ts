@@ -11,6 +11,7 @@ import { resolveConfig } from '../../src/config.ts'
 import { DEFAULT_SETTINGS } from '../../src/model/project.ts'
 import { createSources } from '../../src/source/sources.ts'
 import { AZURITE_ACCOUNT, AZURITE_KEY } from './object-servers.ts'
+import { INSTALL_TIMEOUT_MS } from './server-packages.ts'
 import { STORES, type TestStore } from './stores.ts'
 
 const HOUR_MS = 60 * 60 * 1000
@@ -20,7 +21,7 @@ describe('Azure Blob Storage', () => {
   beforeAll(async () => {
     store = await STORES.azurite()
     await store.put('demo/frontend/index.html', 'hello')
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(() => store[Symbol.asyncDispose]())
 
   async function paths(settings: Record<string, string>): Promise<string[]> {

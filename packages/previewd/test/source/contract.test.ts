@@ -5,6 +5,7 @@ import { DEFAULT_SETTINGS } from '../../src/model/project.ts'
 import type { Source, SourceFile, Sources } from '../../src/model/source.ts'
 import { createSources } from '../../src/source/sources.ts'
 import { PLACES, type PlaceUnderTest } from './places-under-test.ts'
+import { INSTALL_TIMEOUT_MS } from './server-packages.ts'
 
 const signal = new AbortController().signal
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
@@ -22,7 +23,7 @@ describe.each(Object.entries(PLACES))('a source of %s', (_, start) => {
       resolveConfig({ PREVIEWD_REGISTRY: 'http://registry.invalid/', ...place.environment() }),
       place.sandbox,
     )
-  })
+  }, INSTALL_TIMEOUT_MS)
   afterAll(async () => {
     await sources[Symbol.asyncDispose]()
     await place[Symbol.asyncDispose]()

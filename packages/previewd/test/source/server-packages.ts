@@ -8,6 +8,9 @@ import { promisify } from 'node:util'
 const FIXTURE = join(import.meta.dirname, '../fixtures/servers')
 const CACHE = join(import.meta.dirname, '../../../../.previewd/test-servers')
 
+/** For hooks that start one: the first of them installs it. */
+export const INSTALL_TIMEOUT_MS = 400_000
+
 /**
  * The folder with the object stores that tests start, installed once for each lockfile. Whoever comes second at the
  * same time installs too, and keeps what the first one has.
@@ -28,7 +31,7 @@ export async function installServers(): Promise<string> {
       '--no-fund',
       '--loglevel=error',
     ]
-    await promisify(execFile)('npm', command, { cwd: begun })
+    await promisify(execFile)('npm', command, { cwd: begun, env: { ...process.env, ...registry() } })
     await rename(begun, folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
     })
@@ -36,4 +39,10 @@ export async function installServers(): Promise<string> {
     await rm(begun, { recursive: true, force: true })
   }
   return folder
+}
+
+/** As root, npm may be set to another registry than that of whoever runs the tests. */
+function registry(): Record<string, string> {
+  const { PREVIEWD_REGISTRY: url } = process.env
+  return url ? { npm_config_registry: url } : {}
 }
