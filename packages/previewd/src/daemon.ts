@@ -216,6 +216,7 @@ async function listen(config: Config, logger: Logger, parts: AsyncDisposableStac
   const gateway = createGateway({
     ...joined,
     grants,
+    wake: (project) => joined.sessions.wake(project),
     status: (project) => pipeline.status(project),
     isEditor: (request) => isKeylessLoopback(config, request),
     isOwnKey: (authorization) => authenticate(authorization) !== undefined,

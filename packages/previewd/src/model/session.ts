@@ -95,6 +95,8 @@ export type PlanDev = (snapshot: Snapshot, settings: ProjectSettings) => Promise
 export interface Sessions {
   /** Starts it, or keeps it alive; answers at once. Errors: QUEUE_FULL where there is no room, SANDBOX_UNAVAILABLE. */
   ensure(project: string): SessionView
+  /** Starts it again where it went to sleep by itself; for editors who look at it. Where there is no room, it sleeps on. */
+  wake(project: string): void
   /** Ends it; resolves when its worker is gone. What would shorten its next start is kept, unless `keep` is false. */
   stop(project: string, reason: string, options?: { keep?: boolean }): Promise<void>
   view(project: string): SessionView

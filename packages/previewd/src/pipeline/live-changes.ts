@@ -64,9 +64,10 @@ export class LiveChanges {
     return state === 'live' || state === 'starting'
   }
 
-  /** Makes a batch a revision; a session begins to show it meanwhile. */
+  /** Makes a batch a revision; a session begins to show it meanwhile, one that sleeps in front of an editor starts. */
   async apply(project: string, batch: ChangeBatch): Promise<AppliedChanges> {
-    const { files, sessions } = this.#parts
+    const { files, sessions, viewers } = this.#parts
+    if ((viewers?.count(project) ?? 0) > 0) sessions.wake(project)
     return await files.apply(project, batch, (coming) => sessions.foresee(project, coming))
   }
 

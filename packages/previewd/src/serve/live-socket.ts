@@ -41,7 +41,7 @@ interface Page {
   messages: number
 }
 
-type LiveOptions = Pick<GatewayOptions, 'projects' | 'sessions' | 'events'> & {
+type LiveOptions = Pick<GatewayOptions, 'projects' | 'sessions' | 'events' | 'wake'> & {
   viewers: OpenViewers
   now: () => number
 }
@@ -98,6 +98,7 @@ export class LiveSockets {
     const said = this.#isFlood(page) ? undefined : message.safeParse(parsed(text)).data
     if (said === undefined) page.socket.close(1008)
     else if (said.type === 'hello') {
+      this.#options.wake?.(project)
       page.sent = ''
       this.#tell(project, page)
     } else {

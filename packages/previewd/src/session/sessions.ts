@@ -80,6 +80,11 @@ export class LiveSessions implements Sessions {
     return this.view(project)
   }
 
+  wake(project: string): void {
+    const sleeps = this.#last.get(project)?.reason?.startsWith(ASLEEP) && !this.#sessions.has(project)
+    if (sleeps && !this.#closed && this.#hasRoom()) this.ensure(project)
+  }
+
   async stop(project: string, reason: string, { keep = true } = {}): Promise<void> {
     const session = this.#sessions.get(project)
     if (session) await this.#end(session, reason, keep)

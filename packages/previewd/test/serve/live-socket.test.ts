@@ -8,12 +8,15 @@ import { PreviewServer } from './preview-server.ts'
 let server: PreviewServer
 let viewers: OpenViewers
 let view: SessionView
+let woken: string[]
 
 beforeEach(async () => {
   viewers = createViewers()
+  woken = []
   view = { state: 'starting', viewers: 0, restarts: 0 }
   server = await PreviewServer.start({
     viewers,
+    wake: (project) => woken.push(project),
     sessions: {
       address: () => undefined,
       untilLive: async () => undefined,
@@ -42,6 +45,7 @@ describe('the socket of an editor’s page', () => {
     const socket = await open()
     socket.send(JSON.stringify(HELLO))
     expect(await heard(socket)).toEqual({ type: 'session', state: 'starting' })
+    expect(woken).toEqual(['demo'])
     server.tell('demo')
     view = { ...view, state: 'live', revision: 3 }
     server.tell('demo')

@@ -241,6 +241,14 @@ describe('a session', () => {
       state: 'off',
       reason: expect.stringContaining('Asleep'),
     })
+    under.sessions.wake('sleeps')
+    await until('sleeps', 'live')
+    await under.sessions.stop('sleeps', 'Enough.')
+    // Who ended it wants it to be off.
+    under.sessions.wake('sleeps')
+    under.sessions.wake('never-there')
+    expect(under.sessions.view('sleeps').state).toBe('off')
+    expect(under.sessions.view('never-there').state).toBe('off')
   })
 
   it('can be stopped while it starts, and then leaves nothing', async () => {
