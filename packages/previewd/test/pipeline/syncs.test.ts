@@ -229,6 +229,14 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       expect(await test.files(id)).toEqual(before)
     })
 
+    it('follows no redirect, which would take its credentials elsewhere', async () => {
+      await using elsewhere = await startFaultProxy(store.url)
+      proxy.decide = ({ url }) => ({ location: elsewhere.url + url })
+      expect(await refusal()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+      expect(await refusal({ paths: ['kept'] })).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
+      expect(elsewhere.requests).toEqual([])
+    })
+
     it('says so where it cannot be listed', async () => {
       proxy.decide = () => 'hang'
       expect(await refusal()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })

@@ -11,10 +11,10 @@ export interface Passing {
 }
 
 /**
- * What becomes of a request: it goes on, it is answered with a status, it is never answered, or its answer ends (or
- * falls silent) in the middle.
+ * What becomes of a request: it goes on, it is answered with a status, it is sent elsewhere, it is never answered, or its
+ * answer ends (or falls silent) in the middle.
  */
-export type Fate = 'pass' | 'hang' | 'half' | 'stall' | number
+export type Fate = 'pass' | 'hang' | 'half' | 'stall' | number | { location: string }
 
 export interface FaultProxy extends AsyncDisposable {
   /** Without a slash at its end. */
@@ -38,7 +38,8 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
       answer.writeHead(fate, { 'retry-after': '0' }).end()
       return
     }
-    forward(incoming, answer, target, fate)
+    if (typeof fate === 'object') answer.writeHead(307, fate).end()
+    else forward(incoming, answer, target, fate)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
