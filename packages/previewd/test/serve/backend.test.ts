@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
 import { parseOriginPattern } from '../../src/lib/origin-pattern.ts'
 import type { BackendOptions } from '../../src/serve/gateway-options.ts'
 import { HandWrittenUpstream } from './hand-written-upstream.ts'
 import { type Answer, PreviewServer } from './preview-server.ts'
+import { TlsProxy } from './tls-proxy.ts'
 
 const NAVIGATION = { 'sec-fetch-mode': 'navigate', accept: 'text/html' }
 const FETCH = { 'sec-fetch-mode': 'cors', 'sec-fetch-site': 'same-origin' }
@@ -395,6 +397,21 @@ describe('a back end that does not answer', () => {
       { '/api': 'http://nowhere.invalid' },
     )
     expect(await problem()).toMatchObject({ detail: expect.stringContaining('could not be resolved') })
+  })
+
+  test('over TLS because of its certificate is told apart, and one that is trusted answers', async () => {
+    await using secure = await TlsProxy.start(backend.port)
+    const trusted = getCACertificates('default')
+    const target = `https://localhost:${secure.port}`
+    await restart({ targets: [parseOriginPattern('https://localhost:*')] }, { '/api': target })
+    expect(await problem()).toMatchObject({
+      code: 'BACKEND_UNREACHABLE',
+      detail: expect.stringContaining('over TLS (DEPTH_ZERO_SELF_SIGNED_CERT)'),
+    })
+    setDefaultCACertificates([...trusted, secure.certificate])
+    onTestFinished(() => setDefaultCACertificates(trusted))
+    expect((await get('/api')).text).toBe('upstream')
+    expect(backend.seen[0]?.headers).toMatchObject({ host: `localhost:${secure.port}` })
   })
 
   test('because it closed a kept connection just then is asked once more', async () => {

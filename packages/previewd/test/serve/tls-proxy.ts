@@ -12,13 +12,17 @@ export class TlsProxy implements AsyncDisposable {
   readonly #server: Server
   readonly #sockets = new Set<Duplex>()
 
-  private constructor(server: Server) {
+  readonly certificate: string
+
+  private constructor(server: Server, certificate: string) {
     this.#server = server
+    this.certificate = certificate
     server.on('connection', (socket) => this.#sockets.add(socket))
   }
 
   static async start(port: number): Promise<TlsProxy> {
-    const server = createServer(await certificate())
+    const pair = await certificate()
+    const server = createServer(pair)
     const forward = (req: IncomingMessage) =>
       request({
         host: '127.0.0.1',
@@ -53,7 +57,7 @@ export class TlsProxy implements AsyncDisposable {
       asked.end()
     })
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    return new TlsProxy(server)
+    return new TlsProxy(server, pair.cert.toString())
   }
 
   get port(): number {
