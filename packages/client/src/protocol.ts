@@ -39,6 +39,8 @@ export type Build = {
   }
   /** Key of the dependencies it used */
   environment?: string
+  /** How it went with each env set, once the builds after the publish are done */
+  envSets?: Record<string, 'succeeded' | 'failed' | 'same'>
   /** Node that it ran with, where that was not the one of the server */
   nodeMajor?: number
 }
@@ -71,6 +73,8 @@ export type BuildAnswer = {
   }
   /** Key of the dependencies it used */
   environment?: string
+  /** How it went with each env set, once the builds after the publish are done */
+  envSets?: Record<string, 'succeeded' | 'failed' | 'same'>
   /** Node that it ran with, where that was not the one of the server */
   nodeMajor?: number
   /** With `wait` */
@@ -287,6 +291,12 @@ export type Project = {
   autoInstall: boolean
   /** The names that are set; values are never given back */
   env: Record<string, null>
+  /** Variables with which it is built besides, by name */
+  envSets: Record<string, {
+    env: Record<string, null>
+    /** Vite's mode, for builds and sessions; empty is the tool's own */
+    mode?: string
+  }>
   /** 0 before the first files */
   revision: number
   published: {
@@ -301,6 +311,7 @@ export type Project = {
   urls: {
     preview: string
     path: string
+    envSets?: Record<string, string>
   }
 }
 
@@ -345,6 +356,8 @@ export type ProjectEvent = {
     }
     /** Key of the dependencies it used */
     environment?: string
+    /** How it went with each env set, once the builds after the publish are done */
+    envSets?: Record<string, 'succeeded' | 'failed' | 'same'>
     /** Node that it ran with, where that was not the one of the server */
     nodeMajor?: number
   }
@@ -432,6 +445,13 @@ export type ProjectSettings = {
   mode?: string
   /** Replaces all variables; null keeps the value that a name has */
   env?: Record<string, string | null>
+  /** Replaces all sets; null keeps the value that a name has in the set */
+  envSets?: Record<string, {
+    /** Replaces all variables; null keeps the value that a name has */
+    env: Record<string, string | null>
+    /** Vite's mode, for builds and sessions; empty is the tool's own */
+    mode?: string
+  }>
   spa?: boolean
   visibility?: 'public' | 'private'
   egress?: 'none' | 'allowlist' | 'public'
@@ -463,6 +483,12 @@ export type ProjectWithStatus = {
   autoInstall: boolean
   /** The names that are set; values are never given back */
   env: Record<string, null>
+  /** Variables with which it is built besides, by name */
+  envSets: Record<string, {
+    env: Record<string, null>
+    /** Vite's mode, for builds and sessions; empty is the tool's own */
+    mode?: string
+  }>
   /** 0 before the first files */
   revision: number
   published: {
@@ -477,6 +503,7 @@ export type ProjectWithStatus = {
   urls: {
     preview: string
     path: string
+    envSets?: Record<string, string>
   }
   status: Status
 }
@@ -596,6 +623,8 @@ export type Status = {
     }
     /** Key of the dependencies it used */
     environment?: string
+    /** How it went with each env set, once the builds after the publish are done */
+    envSets?: Record<string, 'succeeded' | 'failed' | 'same'>
     /** Node that it ran with, where that was not the one of the server */
     nodeMajor?: number
   } | null
@@ -620,6 +649,7 @@ export type Status = {
   urls: {
     preview: string
     path: string
+    envSets?: Record<string, string>
   }
   diagnostics: ReportedDiagnostic[]
   timings: {

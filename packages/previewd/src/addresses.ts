@@ -1,4 +1,5 @@
 import type { Config } from './config.ts'
+import type { PreviewUrls } from './model/status.ts'
 
 /** The addresses that the server gives out; what depends on its port is known once it listens. */
 export class Addresses {
@@ -26,9 +27,15 @@ export class Addresses {
     return this.#url.port === '' ? 'localhost' : `localhost:${this.#url.port}`
   }
 
-  of(project: string): { preview: string; path: string } {
+  of(project: string, envSets: readonly string[] = []): PreviewUrls {
     const path = new URL(`/preview/${project}/`, this.#url)
     if (this.#pathPort !== undefined) path.port = String(this.#pathPort)
-    return { preview: `${this.#url.protocol}//${project}.${this.previewDomain}/`, path: path.href }
+    const originOf = (label: string) => `${this.#url.protocol}//${label}.${this.previewDomain}/`
+    const sets = envSets.map((name) => [name, originOf(`${name}--${project}`)])
+    return {
+      preview: originOf(project),
+      path: path.href,
+      ...(sets.length > 0 && { envSets: Object.fromEntries(sets) }),
+    }
   }
 }

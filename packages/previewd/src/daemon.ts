@@ -198,7 +198,8 @@ function joinStages(config: Config, logger: Logger, parts: AsyncDisposableStack,
     viewers,
     logs: new BuildLogs({ dataDir, logBytes: build.logBytes }),
     config,
-    urls: (project) => addresses.of(project),
+    urls: (project) =>
+      addresses.of(project, Object.keys(stages.projects.get(project)?.settings.envSets ?? {})),
     onError,
   })
   return { addresses, requests, viewers, sessions, appServers, pipeline }
@@ -226,7 +227,8 @@ async function listen(config: Config, logger: Logger, parts: AsyncDisposableStac
       bodyBytes: config.limits.bodyBytes,
       isOwnPort: (port) => ownPorts.has(port),
     },
-    variant: (project, buildId) => pipeline.variant(project, buildId),
+    envSet: (project, name) => pipeline.variants.envSet(project, name),
+    variant: (project, buildId) => pipeline.variants.get(project, buildId),
     previewDomain: () => addresses.previewDomain,
     pathMode: config.pathMode,
     frameAncestors: config.frameAncestors,

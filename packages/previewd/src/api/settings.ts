@@ -1,5 +1,6 @@
 import { allows, type Principal } from '../access/principal.ts'
 import { PreviewdError } from '../errors.ts'
+import type { EnvSet } from '../model/env-set.ts'
 import { fittingMajor } from '../model/node-version.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import { checkProxyRules } from '../model/proxy-rules.ts'
@@ -13,7 +14,7 @@ export function resolveSettings(
   context: ApiContext,
   principal: Principal | null,
   id: string,
-  { env, proxy, source, ...input }: SettingsInput,
+  { env, envSets, proxy, source, ...input }: SettingsInput,
 ): Partial<ProjectSettings> {
   if (input.egress && !isAllowed(input.egress, context.config.egress.maximum)) {
     throw invalid('egress', `"${context.config.egress.maximum}" is the most that this server allows`)
@@ -31,7 +32,10 @@ export function resolveSettings(
   return {
     ...input,
     ...(proxy !== undefined && { proxy: resolveProxy(context, proxy) }),
-    ...(env !== undefined && { env: resolveEnv(context, id, env) }),
+    ...(env !== undefined && {
+      env: resolveEnv(context, 'env', env, context.projects.get(id)?.settings.env),
+    }),
+    ...(envSets !== undefined && { envSets: resolveEnvSets(context, id, envSets) }),
     ...(source !== undefined && {
       source: context.sources.resolve(source, {
         id,
@@ -58,18 +62,31 @@ function resolveProxy({ config }: ApiContext, rules: Record<string, string>): Re
   return checked.rules
 }
 
-function resolveEnv(
-  { config, projects }: ApiContext,
+function resolveEnvSets(
+  context: ApiContext,
   id: string,
+  sets: NonNullable<SettingsInput['envSets']>,
+): Record<string, EnvSet> {
+  const current = context.projects.get(id)?.settings.envSets ?? {}
+  const resolved = Object.entries(sets).map(([name, { env, mode }]) => {
+    const path = `envSets.${name}.env`
+    return [name, { env: resolveEnv(context, path, env, current[name]?.env), ...(mode && { mode }) }]
+  })
+  return Object.fromEntries(resolved)
+}
+
+function resolveEnv(
+  { config }: ApiContext,
+  path: string,
   env: Record<string, string | null>,
+  current: Record<string, string> = {},
 ): Record<string, string> {
-  const current = projects.get(id)?.settings.env ?? {}
   const resolved = Object.entries(env).map(([name, given]) => {
     if (!name.startsWith('VITE_') && !config.allowedEnv.includes(name)) {
-      throw invalid(`env.${name}`, 'only VITE_* and the names in PREVIEWD_ALLOWED_ENV can be set')
+      throw invalid(`${path}.${name}`, 'only VITE_* and the names in PREVIEWD_ALLOWED_ENV can be set')
     }
     const value = given ?? current[name]
-    if (value === undefined) throw invalid(`env.${name}`, 'null keeps a value, and this name has none')
+    if (value === undefined) throw invalid(`${path}.${name}`, 'null keeps a value, and this name has none')
     return [name, value]
   })
   return Object.fromEntries(resolved)

@@ -3,11 +3,13 @@ import type { ProjectStatus } from '../model/status.ts'
 
 /** A project as the API shows it: settings flat, as they are put; of variables only the names. */
 export function projectView(project: Project, status: ProjectStatus) {
-  const { env, ...settings } = project.settings
+  const { env, envSets, ...settings } = project.settings
+  const sets = Object.entries(envSets).map(([name, set]) => [name, { ...set, env: namesOf(set.env) }])
   return {
     id: project.id,
     ...settings,
-    env: Object.fromEntries(Object.keys(env).map((name) => [name, null])),
+    env: namesOf(env),
+    envSets: Object.fromEntries(sets),
     revision: project.revision,
     published: project.published ?? null,
     createdAt: project.createdAt,
@@ -15,4 +17,8 @@ export function projectView(project: Project, status: ProjectStatus) {
     state: status.state,
     urls: status.urls,
   }
+}
+
+function namesOf(env: Record<string, string>): Record<string, null> {
+  return Object.fromEntries(Object.keys(env).map((name) => [name, null]))
 }

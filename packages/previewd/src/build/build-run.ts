@@ -14,6 +14,16 @@ export interface BuildLimits {
   logBytes: number
 }
 
+/** The same revision once more, with other variables. */
+export interface EnvSetBuild {
+  name: string
+  env: Record<string, string>
+  /** In place of the plan's. */
+  mode?: string
+  create: () => Promise<ArtifactWriter>
+  done: (state: 'succeeded' | 'failed') => void
+}
+
 export interface BuildOptions {
   snapshot: Snapshot
   plan: BuildPlan
@@ -27,6 +37,8 @@ export interface BuildOptions {
   createServer: () => Promise<ArtifactWriter>
   /** The same revision below another base path, built in the same worker once the build itself is done. */
   variant?: { base: string; create: () => Promise<ArtifactWriter> } | undefined
+  /** Built in the same worker, too, one after the other. */
+  envSets?: readonly EnvSetBuild[]
   onLog: (line: LogLine) => void
   signal: AbortSignal
 }

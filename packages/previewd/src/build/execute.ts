@@ -53,7 +53,11 @@ async function runTasks(options: BuildOptions, plan: TaskPlan): Promise<BuildRun
     kept = run.state === 'succeeded'
     if (!kept) return run
     // A server is built for the origin of its project, and for no other base.
-    const rest = finishRest(worker, run.server ? { ...options, variant: undefined } : options, plan)
+    const rest = finishRest(
+      worker,
+      run.server ? { ...options, variant: undefined, envSets: [] } : options,
+      plan,
+    )
     // Whoever takes the result handles this; until then it must not count as unhandled.
     rest.catch(() => undefined)
     return { ...run, rest }

@@ -58,6 +58,15 @@ export function planWithBase(plan: TaskPlan, base: string): TaskPlan {
   return { ...plan, steps, checks: [] }
 }
 
+/** The same build with other variables, and in another mode where one is given and Vite can be told. */
+export function planWithEnv(plan: TaskPlan, env: Record<string, string>, mode: string | undefined): TaskPlan {
+  const steps = plan.steps.map((step): Task => {
+    if (step.kind !== 'vite-build') return { ...step, env }
+    return { ...step, env, options: { ...step.options, ...(mode && { mode }) } }
+  })
+  return { ...plan, steps, checks: [] }
+}
+
 export function hasViteTask(plan: BuildPlan): boolean {
   return plan.kind === 'tasks' && plan.steps.some((step) => step.kind === 'vite-build')
 }

@@ -1,15 +1,18 @@
+import { posix } from 'node:path'
+import type { ArtifactWriter } from '../model/artifact.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import { type Task, type TaskOutcome, type Worker, WorkerError } from '../model/worker.ts'
-import { type BuildOptions, outputLimits } from './build-run.ts'
+import { type BuildOptions, type EnvSetBuild, outputLimits } from './build-run.ts'
 import { readCheckLog } from './check-log.ts'
+import { fromWorkerError } from './outcome.ts'
 import { takeOutput } from './output.ts'
-import { planWithBase, type TaskPlan } from './plan.ts'
+import { APP, hasViteTask, planWithBase, planWithEnv, type TaskPlan } from './plan.ts'
 import { refine } from './refine.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MAX_CHECK_LINES = 5000
 
-/** What is left when the build is published: the variant, then the type checks. Stops the worker. */
+/** What is left when the build is published: the variant, the env sets, then the type checks. Stops the worker. */
 export async function finishRest(
   worker: Worker,
   options: BuildOptions,
@@ -17,29 +20,82 @@ export async function finishRest(
 ): Promise<Diagnostic[]> {
   try {
     await buildVariant(worker, options, plan)
-    return await runChecks(worker, options, plan)
+    const found: Diagnostic[] = []
+    for (const set of options.envSets ?? []) found.push(...(await buildEnvSet(worker, options, plan, set)))
+    return [...(await refine(found, options.snapshot)), ...(await runChecks(worker, options, plan))]
   } finally {
     await worker.stop()
   }
 }
 
-/** Runs the steps from Vite's on again; the output folder was taken, and Vite empties it. */
 async function buildVariant(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<void> {
   if (!options.variant) return
   const { base, create } = options.variant
-  const { steps } = planWithBase(plan, base)
-  const again = steps.slice(steps.findIndex((step) => step.kind === 'vite-build'))
-  const result = await runSteps(worker, again, { ...options, onLog: () => undefined }, plan.root)
-  if (result.kind === 'ended') return
+  await buildAgain(worker, { ...options, onLog: () => undefined }, planWithBase(plan, base), create)
+}
+
+async function buildEnvSet(
+  worker: Worker,
+  options: BuildOptions,
+  plan: TaskPlan,
+  { name, env, mode, create, done }: EnvSetBuild,
+): Promise<Diagnostic[]> {
+  options.onLog({ stream: 'stdout', text: `Env set ${name}` })
+  const problems = await buildAgain(worker, options, planWithEnv(plan, env, mode), create)
+  done(problems === undefined ? 'succeeded' : 'failed')
+  return (problems ?? []).map((problem) => ({
+    ...problem,
+    message: `With env set ${name}: ${problem.message}`,
+  }))
+}
+
+/** Runs the steps from Vite's on again, all where there is none; what stood in the way, where it did not succeed. */
+async function buildAgain(
+  worker: Worker,
+  options: BuildOptions,
+  plan: TaskPlan,
+  create: () => Promise<ArtifactWriter>,
+): Promise<Diagnostic[] | undefined> {
+  const again = plan.steps.slice(
+    Math.max(
+      0,
+      plan.steps.findIndex((step) => step.kind === 'vite-build'),
+    ),
+  )
+  try {
+    // Vite empties its output folder; other tools may leave there what the build before made.
+    if (!hasViteTask(plan)) await removeOutput(worker, options, plan)
+  } catch (error) {
+    return [fromWorkerError(asWorkerError(error), plan.root)]
+  }
+  const result = await runSteps(worker, again, options, plan.root)
+  if (result.kind === 'ended') return result.diagnostics
+  const folders = outputFolders(plan, result.outDir, options.snapshot)
   const writer = await create()
   try {
-    const folders = outputFolders(plan, result.outDir, options.snapshot)
     await takeOutput(worker, folders, writer, outputLimits(options.limits))
     await writer.seal()
+    return undefined
   } catch (error) {
     await writer.abort()
-    if (!(error instanceof WorkerError)) throw error
+    return [fromWorkerError(asWorkerError(error), folders.join(' or '))]
   }
+}
+
+/** Folders with files of the project are left as they are. */
+async function removeOutput(worker: Worker, { snapshot }: BuildOptions, plan: TaskPlan): Promise<void> {
+  const sources = [...snapshot.files.keys()]
+  const folders = outputFolders(plan, undefined, snapshot).map((folder) => posix.relative(APP, folder))
+  const made = folders.filter(
+    (folder) =>
+      folder !== '' && !folder.startsWith('..') && !sources.some((path) => path.startsWith(`${folder}/`)),
+  )
+  await worker.remove(made)
+}
+
+function asWorkerError(error: unknown): WorkerError {
+  if (error instanceof WorkerError) return error
+  throw error
 }
 
 async function runChecks(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<Diagnostic[]> {

@@ -26,6 +26,8 @@ export interface Build {
   timings: { syncMs?: number; installMs?: number; buildMs?: number }
   /** Key of the environment it used. */
   environment?: string
+  /** How it went with each env set, once that is known; `same` where variables make no difference. */
+  envSets?: Record<string, 'succeeded' | 'failed' | 'same'>
   /** Of the Node that it ran with, where that was another than the server's own. */
   nodeMajor?: number
 }

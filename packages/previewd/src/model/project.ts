@@ -1,3 +1,5 @@
+import type { EnvSet } from './env-set.ts'
+
 export type Framework = 'auto' | 'vite' | 'static' | 'command'
 
 export type SourceSettings =
@@ -21,6 +23,8 @@ export interface ProjectSettings {
   /** Vite's mode, of builds and sessions; '' is the tool's own. */
   mode?: string
   env: Record<string, string>
+  /** By name. */
+  envSets: Record<string, EnvSet>
   spa: boolean
   visibility: 'public' | 'private'
   egress: 'none' | 'allowlist' | 'public'
@@ -34,6 +38,7 @@ export const DEFAULT_SETTINGS: ProjectSettings = {
   root: '',
   framework: 'auto',
   env: {},
+  envSets: {},
   spa: true,
   visibility: 'public',
   egress: 'none',

@@ -4,6 +4,13 @@ import type { ReportedDiagnostic } from './diagnostic.ts'
 import type { InstallProgress } from './environment.ts'
 import type { Painted, SessionView } from './session.ts'
 
+/** Addresses of a project's previews; those of its env sets by their names. */
+export interface PreviewUrls {
+  preview: string
+  path: string
+  envSets?: Record<string, string>
+}
+
 export type ProjectState = 'empty' | 'queued' | 'installing' | 'building' | 'ready' | 'error'
 
 /** What the API says of a project; times are ISO 8601 UTC. */
@@ -19,7 +26,7 @@ export interface ProjectStatus {
   server?: AppServerView
   /** What the newest page of an editor says of itself. */
   painted: Painted | null
-  urls: { preview: string; path: string }
+  urls: PreviewUrls
   diagnostics: ReportedDiagnostic[]
   timings: { syncMs?: number; installMs?: number; buildMs?: number }
   /** While the state is `installing`. */

@@ -1,14 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
-import { redactor } from '../build/redact.ts'
+import { redactDiagnostic, redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { fromToolError } from '../build/tool-error.ts'
 import { toPlainText } from '../lib/plain-text.ts'
 import type { Build } from '../model/build.ts'
 import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
-import type { ProjectSettings } from '../model/project.ts'
+import { DEFAULT_SETTINGS, type ProjectSettings } from '../model/project.ts'
 import type { DevUpdate, LogLine } from '../model/worker.ts'
+import { secretsOf } from './env-sets.ts'
 import { LogEvents } from './log-events.ts'
 import type { PipelineParts } from './parts.ts'
 
@@ -110,7 +111,7 @@ export class LiveChanges {
     const source = of === 'session' ? { session: true as const } : { server: true as const }
     const log = logs.get(project) ?? new LogEvents(events, project, source)
     logs.set(project, log)
-    const redact = redactor(projects.get(project)?.settings.env ?? {})
+    const redact = redactor(secretsOf(projects.get(project)?.settings ?? DEFAULT_SETTINGS))
     log.push({ at: new Date().toISOString(), stream, text: toPlainText(redact(text)) })
   }
 
@@ -148,7 +149,8 @@ export class LiveChanges {
       found.map((diagnostic) => ({ ...diagnostic, origin: 'transform' })),
       snapshot,
     )
-    return refined.map((diagnostic) => ({ ...diagnostic, count: 1, revision }))
+    const redact = redactor(secretsOf(this.#parts.projects.get(project)?.settings ?? DEFAULT_SETTINGS))
+    return refined.map((diagnostic) => ({ ...redactDiagnostic(diagnostic, redact), count: 1, revision }))
   }
 
   #sessionChanged(project: string): void {

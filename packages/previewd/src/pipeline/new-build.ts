@@ -10,6 +10,7 @@ const BUILD_SETTINGS = [
   'outputDir',
   'nodeVersion',
   'mode',
+  'envSets',
   'env',
 ] as const
 

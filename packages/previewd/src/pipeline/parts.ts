@@ -6,6 +6,7 @@ import type { Environments, Nodes } from '../model/environment.ts'
 import type { EventBus } from '../model/event.ts'
 import type { Sessions, Viewers } from '../model/session.ts'
 import type { Sources } from '../model/source.ts'
+import type { PreviewUrls } from '../model/status.ts'
 import type { Builds, Files, Projects, SourceNotesTable } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
 
@@ -31,7 +32,7 @@ export interface PipelineParts {
   logs: BuildLogs
   config: Pick<Config, 'build' | 'allowedEnv' | 'nodes' | 'pathMode' | 'limits'>
   /** The addresses of a project's preview. */
-  urls: (project: string) => { preview: string; path: string }
+  urls: (project: string) => PreviewUrls
   /** Failures of the server that no caller is there for. */
   onError: (error: unknown, what: string) => void
 }

@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
-import type { Artifact } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
 import { isFinished } from '../model/build.ts'
 import type { AppliedChanges, ChangeBatch } from '../model/files.ts'
@@ -40,7 +39,8 @@ export class BuildPipeline implements Pipeline {
   readonly #announcer: Announcer
   readonly #afterwork: Afterwork
   readonly #checking = new Set<string>()
-  readonly #variants: Variants
+  /** What builds make besides their own artifacts. */
+  readonly variants: Variants
   readonly #live: LiveChanges
   readonly #syncs: Syncs
   readonly #followers: Followers
@@ -59,7 +59,7 @@ export class BuildPipeline implements Pipeline {
       activeBuild: (project) => this.#activeBuild(project),
       transforms: (project) => this.#live.diagnostics(project),
     })
-    this.#variants = new Variants(parts, {
+    this.variants = new Variants(parts, {
       isChecking: (buildId) => this.#checking.has(buildId),
       isBuilding: (project) => this.#activeBuild(project) !== undefined,
       rebuild: (project) => this.requestBuild(project, { force: true }),
@@ -242,11 +242,6 @@ export class BuildPipeline implements Pipeline {
     const isQueued = () => this.#parts.builds.get(id, buildId)?.state === 'queued'
     if (options.follow) await this.#watchers.until(id, () => !isQueued(), MAX_QUEUED_MS, options.signal)
     yield* this.#parts.logs.read(id, buildId, options)
-  }
-
-  /** The artifact of a build as it has to be below `/preview/{id}/`; see {@link Variants}. */
-  async variant(id: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
-    return this.#variants.get(id, buildId)
   }
 
   async resume(): Promise<void> {

@@ -2,6 +2,7 @@ import { serverId } from '../model/app-server.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import { type Build, isFinished } from '../model/build.ts'
 import type { Builds, Projects } from '../model/store.ts'
+import { envSetIds } from './env-sets.ts'
 import { variantId } from './variant.ts'
 
 const DAY_MS = 24 * 60 * 60 * 1000
@@ -38,6 +39,7 @@ export async function retain(
     await parts.artifacts.remove(project, build.id)
     await parts.artifacts.remove(project, variantId(build.id))
     await parts.artifacts.remove(project, serverId(build.id))
+    for (const artifactId of envSetIds(build)) await parts.artifacts.remove(project, artifactId)
     parts.builds.delete(project, build.id)
   }
 }

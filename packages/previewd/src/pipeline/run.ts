@@ -4,7 +4,7 @@ import { detect } from '../build/detect.ts'
 import { runBuild } from '../build/execute.ts'
 import type { LiveLog } from '../build/live-log.ts'
 import { type BuildPlan, hasViteTask, modeWarnings, planBuild } from '../build/plan.ts'
-import { redactor } from '../build/redact.ts'
+import { redactDiagnostic, redactor } from '../build/redact.ts'
 import { refine } from '../build/refine.ts'
 import { PreviewdError } from '../errors.ts'
 import { serverId } from '../model/app-server.ts'
@@ -13,15 +13,18 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Environment, NodeProgram } from '../model/environment.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { NodeChoice } from '../model/node-version.ts'
+import { DEFAULT_SETTINGS, type ProjectSettings } from '../model/project.ts'
 import type { LogLine } from '../model/worker.ts'
 import type { Afterwork } from './afterwork.ts'
 import type { Announcer } from './announce.ts'
+import { envSetBuilds, envSetIds, noteUnbuiltSets, secretsOf } from './env-sets.ts'
 import { LogEvents } from './log-events.ts'
+import { openArtifact } from './open-artifact.ts'
 import type { PipelineParts } from './parts.ts'
 import { publishNewer } from './publish.ts'
 import { retain } from './retain.ts'
 import type { Rest, Ticket } from './scheduler.ts'
-import { openArtifact, variantBase, variantId } from './variant.ts'
+import { variantBase, variantId } from './variant.ts'
 
 /** Why a run is aborted when the server ends: its build stays unfinished and is taken up at the next start. */
 export const SHUTDOWN = 'shutdown'
@@ -80,18 +83,22 @@ async function runWith(
     events.flush()
     await parts.logs.close(project, build.id)
   })
-  const redact = redactor(parts.projects.get(project)?.settings.env ?? {})
+  const redact = redactor(secretsOf(parts.projects.get(project)?.settings ?? DEFAULT_SETTINGS))
   const interruption = new AbortController()
   const step = {
     ticket,
     signal: AbortSignal.any([signal, interruption.signal]),
     onLog: (line: LogLine) => events.push(log.append({ ...line, text: redact(line.text) })),
   }
-  const run = await buildRevision(resources, context, step)
-  if (signal.reason === SHUTDOWN && run.state === 'canceled') {
+  const told = await buildRevision(resources, context, step)
+  if (signal.reason === SHUTDOWN && told.state === 'canceled') {
     await tidyUp(resources, parts, build)
     return undefined
   }
+  const hide = (found: Diagnostic[]) => found.map((diagnostic) => redactDiagnostic(diagnostic, redact))
+  const run = { ...told, diagnostics: hide(told.diagnostics), rest: told.rest.then(hide) }
+  // It is taken below, and must not count as unhandled until then.
+  run.rest.catch(() => undefined)
   finish(context, build, run, log)
   return { done: finishRest(context, build, run, resources), interrupt: () => interruption.abort() }
 }
@@ -136,8 +143,9 @@ async function takeSteps(context: RunParts, step: Step): Promise<BuildRun> {
   announcer.changed(build)
   void parts.logs.setStatus(ticket.project, 'building')
   const startedMs = performance.now()
-  const run = await execute(context, step, plan, installed)
+  const run = await execute(context, step, plan, installed, settings)
   build.timings.buildMs = Math.round(performance.now() - startedMs)
+  if (run.state === 'succeeded') found.push(...noteUnbuiltSets(build, plan, run, settings))
   onLog({ stream: 'stdout', text: `Build ${run.state.replaceAll('_', ' ')} in ${build.timings.buildMs} ms.` })
   return { ...run, diagnostics: await refine([...found, ...run.diagnostics], snapshot) }
 }
@@ -191,6 +199,7 @@ async function execute(
   { ticket, snapshot, signal, onLog }: Step,
   plan: BuildPlan,
   { environment, node }: Installed,
+  settings: ProjectSettings,
 ): Promise<BuildRun> {
   const { project, buildId } = ticket
   const { config, artifacts, workers } = parts
@@ -209,6 +218,7 @@ async function execute(
     writer,
     createServer: () => artifacts.create(project, serverId(buildId)),
     variant,
+    envSets: envSetBuilds(parts, ticket.build, settings),
     onLog,
     signal,
   })
@@ -241,10 +251,11 @@ function finish(
   if (run.state === 'succeeded') afterwork.add(build.project, () => followUp(parts, build))
 }
 
-async function followUp(parts: PipelineParts, { project, id }: Build): Promise<void> {
+async function followUp(parts: PipelineParts, build: Build): Promise<void> {
+  const { project, id } = build
   const { artifacts, config } = parts
   await retain(parts, project, config.build.kept, Date.now())
-  for (const artifactId of [id, variantId(id)]) {
+  for (const artifactId of [id, variantId(id), ...envSetIds(build)]) {
     if (await openArtifact(artifacts, project, artifactId)) await artifacts.compress(project, artifactId)
   }
 }
@@ -260,8 +271,9 @@ async function finishRest(
     checking.delete(build.id)
     if (run.state === 'succeeded') announcer.changed(build)
     if (build.diagnostics.length > run.diagnostics.length) announcer.diagnosed(build)
-    // Once more, for the variant that has come since.
-    if (parts.config.pathMode !== 'redirect') afterwork.add(build.project, () => followUp(parts, build))
+    // Once more, for what has come since.
+    const hasMore = parts.config.pathMode !== 'redirect' || build.envSets !== undefined
+    if (hasMore) afterwork.add(build.project, () => followUp(parts, build))
   } catch (error) {
     parts.onError(error, `The checks of build ${build.id} failed.`)
   }

@@ -4,7 +4,7 @@ import type { ReportedDiagnostic } from '../model/diagnostic.ts'
 import type { InstallProgress } from '../model/environment.ts'
 import type { Project } from '../model/project.ts'
 import type { Painted, SessionView } from '../model/session.ts'
-import type { ProjectState, ProjectStatus } from '../model/status.ts'
+import type { PreviewUrls, ProjectState, ProjectStatus } from '../model/status.ts'
 
 export interface StatusInputs {
   project: Project
@@ -12,7 +12,7 @@ export interface StatusInputs {
   active: Build | undefined
   /** The newest build that came to an end and was not canceled. */
   finished: Build | undefined
-  urls: { preview: string; path: string }
+  urls: PreviewUrls
   progress: InstallProgress | undefined
   session: SessionView
   server: AppServerView | undefined

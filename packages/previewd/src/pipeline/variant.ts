@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import { detect } from '../build/detect.ts'
 import { hasViteTask, planBuild } from '../build/plan.ts'
-import { PreviewdError } from '../errors.ts'
-import type { Artifact, Artifacts } from '../model/artifact.ts'
+import type { Artifact } from '../model/artifact.ts'
+import { openEnvSet } from './env-sets.ts'
+import { openArtifact } from './open-artifact.ts'
 import type { PipelineParts } from './parts.ts'
 
 /** The artifact that holds a build's variant below `/preview/{project}/`. */
@@ -60,6 +61,12 @@ export class Variants {
     return artifact
   }
 
+  /** See {@link openEnvSet}. */
+  async envSet(project: string, name: string): Promise<Artifact | 'building' | 'failed' | undefined> {
+    const { isChecking, isBuilding } = this.#work
+    return await openEnvSet(this.#parts, project, name, (id) => isChecking(id ?? '') || isBuilding(project))
+  }
+
   async #buildAnew(project: string, buildId: string): Promise<'building' | 'failed'> {
     const { builds, projects } = this.#parts
     if (this.#work.isBuilding(project)) return 'building'
@@ -68,20 +75,6 @@ export class Variants {
     this.#rebuilt.set(project, true)
     await this.#work.rebuild(project)
     return 'building'
-  }
-}
-
-/** An artifact, or undefined where there is none. */
-export async function openArtifact(
-  artifacts: Artifacts,
-  project: string,
-  id: string,
-): Promise<Artifact | undefined> {
-  try {
-    return await artifacts.open(project, id)
-  } catch (error) {
-    if (error instanceof PreviewdError && error.code === 'BUILD_NOT_FOUND') return undefined
-    throw error
   }
 }
 

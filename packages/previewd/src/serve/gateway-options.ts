@@ -51,6 +51,8 @@ export interface GatewayOptions {
   isOwnKey(authorization: string): boolean
   /** Without it, no request is sent to a back end. */
   backends?: BackendOptions
+  /** What viewers of an env set see; undefined where the project has none of this name. */
+  envSet(project: string, name: string): Promise<Artifact | 'building' | 'failed' | undefined>
   /** The build made for `/preview/{id}/` as its base, of the same revision as `buildId`; started where there is none. */
   variant(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'>
   /** Host and port below which each project has its name, e.g. `localhost:4400`. */

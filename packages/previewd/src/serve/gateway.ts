@@ -62,8 +62,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     handle: (req, res) => guard(req, res, answer(req, res, targetOf(req), parts)),
     handleUpgrade(req, socket, head) {
       const target = targetOf(req)
-      if (target.kind === 'project' || target.kind === 'build')
-        answerUpgrade(req, socket, head, target, upgrades)
+      if ('project' in target) answerUpgrade(req, socket, head, target, upgrades)
       else refuseUpgrade(socket, 404)
     },
     handleOnPathListener: (req, res) => guard(req, res, answerBelowPath(req, res, 'own', parts)),

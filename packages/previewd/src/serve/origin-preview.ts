@@ -7,6 +7,7 @@ import type { RequestsUnderWay } from './app/requests-under-way.ts'
 import type { Backends } from './backend/backends.ts'
 import { CLIENT_PATH, sendClientScript } from './client/client-script.ts'
 import { findEarlierAsset } from './earlier-assets.ts'
+import { answerEnvSet } from './env-set-preview.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { sendInstrumentedPage } from './instrumented-page.ts'
 import { isReading, NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
@@ -33,30 +34,32 @@ export interface OriginParts {
 
 /**
  * Answers at the origin of a project, from a back end, its session or with what is published, or at the origin of one
- * build.
+ * build or env set.
  */
 export async function answerAtOrigin(
   req: IncomingMessage,
   res: ServerResponse,
-  target: { project: string; buildId?: string },
+  target: { project: string; buildId?: string; envSet?: string },
   parts: OriginParts,
 ): Promise<void> {
   const project = parts.options.projects.get(target.project)
   if (project === undefined) return sendMessage(req, res, NO_PROJECT)
   const backend = parts.backends?.find(req, project)
   if (parts.backends && backend) return parts.backends.answer(req, res, project, backend)
-  const url = target.buildId === undefined ? sessionUrl(req, project, parts.options) : undefined
+  const isLive = target.buildId === undefined && target.envSet === undefined
+  const url = isLive ? sessionUrl(req, project, parts.options) : undefined
   const asked = url === undefined ? undefined : { project, url, agent: parts.sessionAgent }
   if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return
   const { rawPath, query } = splitTarget(req.url ?? '')
   const path = refuseUnfit(req, res, rawPath, () => {
-    const buildId = target.buildId ?? project.published?.buildId
+    const buildId = target.buildId ?? (isLive ? project.published?.buildId : undefined)
     return buildId !== undefined && hasServer(project.id, buildId, parts.options)
   })
   if (path === undefined) return
   const admitted = admit(req, res, project, { rawPath, query }, parts.options)
   if (admitted === undefined) return
   const visit: Visit = { req, res, project, path, prefix: '', editor: admitted.editor }
+  if (target.envSet !== undefined) return answerEnvSet(visit, target.envSet, parts)
   return target.buildId === undefined
     ? answerPublished(visit, parts)
     : answerBuild(visit, target.buildId, parts)

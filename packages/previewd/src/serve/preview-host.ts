@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { LRUCache } from 'lru-cache'
+import { isEnvSetName } from '../model/env-set.ts'
 
 /** What a Host header names. */
 export type HostTarget =
   | { kind: 'project'; project: string }
   | { kind: 'build'; project: string; buildId: string }
+  | { kind: 'env-set'; project: string; envSet: string }
   /** A well-formed name that is not below the preview domain: the API's own. */
   | { kind: 'other' }
   /** Below the preview domain, but no label that a project can have. */
@@ -74,8 +76,9 @@ function hostName(header: string): string | undefined {
 function parseLabel(label: string): HostTarget {
   const split = label.indexOf('--')
   if (split === -1) return PROJECT.test(label) ? { kind: 'project', project: label } : { kind: 'misdirected' }
-  const buildId = label.slice(0, split)
+  const name = label.slice(0, split)
   const project = label.slice(split + 2)
-  const known = BUILD.test(buildId) && PROJECT.test(project) && !project.includes('--')
-  return known ? { kind: 'build', project, buildId } : { kind: 'misdirected' }
+  if (!PROJECT.test(project) || project.includes('--')) return { kind: 'misdirected' }
+  if (BUILD.test(name)) return { kind: 'build', project, buildId: name }
+  return isEnvSetName(name) ? { kind: 'env-set', project, envSet: name } : { kind: 'misdirected' }
 }

@@ -31,7 +31,7 @@ export function answerUpgrade(
   req: IncomingMessage,
   socket: Duplex,
   head: Buffer,
-  target: { project: string; buildId?: string },
+  target: { project: string; buildId?: string; envSet?: string },
   parts: UpgradeParts,
 ): void {
   // A client that breaks off is no error of anybody.
@@ -47,12 +47,14 @@ function open(
   socket: Duplex,
   head: Buffer,
   project: Project,
-  { buildId }: { buildId?: string },
+  { buildId, envSet }: { buildId?: string; envSet?: string },
   parts: UpgradeParts,
 ): UpgradeRefusal | undefined {
   const { options, tunnels, live, backends } = parts
   const backend = backends?.find(req, project)
   if (backends && backend) return backends.openSocket(req, socket, head, project, backend, tunnels)
+  // What an env set shows is made of files alone.
+  if (envSet !== undefined) return 404
   const { rawPath, query } = splitTarget(req.url ?? '')
   if (!isOwnOrigin(req)) return 403
   if (!isWebSocket(req)) return 400

@@ -57,6 +57,29 @@ describe('PUT project', () => {
     expect(server.store.projects.get('demo')).toBeUndefined()
   })
 
+  it('keeps the values of env sets to itself, and those that are put back as null', async () => {
+    const staging = { env: { VITE_A: 'hidden' }, mode: 'staging' }
+    const made = await put({ envSets: { staging, qa: { env: {} } } })
+    expect(made.json()).toMatchObject({
+      envSets: { staging: { env: { VITE_A: null }, mode: 'staging' }, qa: { env: {} } },
+    })
+    await put({ envSets: { staging: { env: { VITE_A: null, VITE_B: 'b' } } } })
+    expect(server.store.projects.get('demo')?.settings.envSets).toEqual({
+      staging: { env: { VITE_A: 'hidden', VITE_B: 'b' } },
+    })
+  })
+
+  it.each([
+    ['a name that could be the id of a build', { experimental: { env: {} } }],
+    ['a name with a capital', { Staging: { env: {} } }],
+    ['a variable that the operator did not allow', { staging: { env: { SECRET: 'x' } } }],
+    ['a value to keep that is not there', { staging: { env: { VITE_X: null } } }],
+    ['too many', Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { env: {} }]))],
+  ])('refuses env sets with %s', async (_what, envSets) => {
+    expect((await put({ envSets })).json()).toMatchObject({ code: 'SETTINGS_INVALID', status: 422 })
+    expect(server.store.projects.get('demo')).toBeUndefined()
+  })
+
   it('keeps proxy targets that the operator allows, and names the one that is not', async () => {
     await server.close()
     server = await startServer({ PREVIEWD_PROXY_TARGETS: 'https://*.example.org' })

@@ -297,17 +297,17 @@ it('makes the variant for path mode right after the publish', async () => {
   await using sandboxed = await openPipeline({ config: { pathMode: 'sandboxed' } })
   const status = await sandboxed.push('paths', app, 'checked')
   const buildId = status.published?.buildId ?? ''
-  const variant = await sandboxed.pipeline.variant('paths', buildId)
+  const variant = await sandboxed.pipeline.variants.get('paths', buildId)
   if (typeof variant === 'string') throw new Error(variant)
   expect((await variant.read('index.html')).toString()).toContain('"/preview/paths/assets/')
   expect(await sandboxed.published('paths', 'index.html')).toContain('"/assets/')
   await sandboxed.push('site', { 'index.html': 'plain' }, 'checked')
-  const plain = await sandboxed.pipeline.variant(
+  const plain = await sandboxed.pipeline.variants.get(
     'site',
     sandboxed.pipeline.status('site').published?.buildId ?? '',
   )
   expect(plain).toMatchObject({ project: 'site' })
-  expect(await sandboxed.pipeline.variant('site', 'aaaaaaaaaaaa')).toBe('failed')
+  expect(await sandboxed.pipeline.variants.get('site', 'aaaaaaaaaaaa')).toBe('failed')
 })
 
 it('builds anew for path mode what was built before it was set', async () => {
@@ -315,12 +315,12 @@ it('builds anew for path mode what was built before it was set', async () => {
   const first = await before.push('later', app)
   await before.close()
   await using after = await openPipeline({ dataDir: before.dataDir, config: { pathMode: 'sandboxed' } })
-  expect(await after.pipeline.variant('later', first.published?.buildId ?? '')).toBe('building')
-  expect(await after.pipeline.variant('later', first.published?.buildId ?? '')).toBe('building')
+  expect(await after.pipeline.variants.get('later', first.published?.buildId ?? '')).toBe('building')
+  expect(await after.pipeline.variants.get('later', first.published?.buildId ?? '')).toBe('building')
   const published = () => after.pipeline.status('later').published?.buildId ?? ''
   await expect.poll(published, { timeout: 60_000 }).not.toBe(first.published?.buildId)
   await after.pipeline.waitFor('later', 1, 'checked', 60_000)
-  const variant = await after.pipeline.variant('later', published())
+  const variant = await after.pipeline.variants.get('later', published())
   if (typeof variant === 'string') throw new Error(variant)
   expect((await variant.read('index.html')).toString()).toContain('"/preview/later/assets/')
 })

@@ -26,7 +26,7 @@ describe('a Host header', () => {
     ['a.demo.localhost', 'misdirected'],
     ['-demo.localhost', 'malformed'],
     ['demo-.localhost', 'misdirected'],
-    ['a--b.localhost', 'misdirected'],
+    ['a--b.localhost', { kind: 'env-set', project: 'b', envSet: 'a' }],
     ['abcdef012345--a--b.localhost', 'misdirected'],
     [`${'a'.repeat(41)}.localhost`, 'misdirected'],
     ['de_mo.localhost', 'misdirected'],

@@ -29,6 +29,7 @@ export class PreviewServer {
   /** `{project}:{role}` by token. */
   readonly tokens = new Map<string, string>()
   readonly logged: unknown[] = []
+  envSet: GatewayOptions['envSet'] = async () => undefined
   variant: GatewayOptions['variant'] = async () => 'building'
   editor = false
   nowMs = Date.now()
@@ -179,6 +180,7 @@ export class PreviewServer {
       status: (id) => this.#statusOf(id),
       isEditor: () => this.editor,
       isOwnKey: (authorization) => authorization === 'Bearer pvd_own',
+      envSet: (project, name) => this.envSet(project, name),
       variant: (project, buildId) => this.variant(project, buildId),
       previewDomain: () => 'localhost',
       pathMode: 'redirect',

@@ -40,6 +40,10 @@ export const build = z
     diagnostics: z.array(diagnostic),
     timings,
     environment: z.string().exactOptional().meta({ description: 'Key of the dependencies it used' }),
+    envSets: z
+      .record(z.string(), z.enum(['succeeded', 'failed', 'same']))
+      .exactOptional()
+      .meta({ description: 'How it went with each env set, once the builds after the publish are done' }),
     nodeMajor: z
       .number()
       .int()
@@ -88,7 +92,11 @@ export const status = z
       .object({ revision: z.number().int(), at: time, errors: z.number().int(), visible: z.boolean() })
       .nullable()
       .meta({ description: 'What the newest page of an editor says of itself' }),
-    urls: z.object({ preview: z.string(), path: z.string() }),
+    urls: z.object({
+      preview: z.string(),
+      path: z.string(),
+      envSets: z.record(z.string(), z.string()).exactOptional(),
+    }),
     diagnostics: z.array(reportedDiagnostic),
     timings,
     progress: z

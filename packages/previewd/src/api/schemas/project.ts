@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isEnvSetName, MAX_ENV_SETS } from '../../model/env-set.ts'
 import { status } from './build.ts'
 import { time } from './common.ts'
 
@@ -100,6 +101,13 @@ const env = z
   .refine((variables) => Object.keys(variables).length <= 200, 'at most 200 variables')
   .meta({ description: 'Replaces all variables; null keeps the value that a name has' })
 
+const envSetName = z.string().refine(isEnvSetName, 'a-z, 0-9 and "-", at most 20, and not 12 of a-z and 0-9')
+
+const envSets = z
+  .record(envSetName, z.strictObject({ env, mode: settings.mode.exactOptional() }))
+  .refine((sets) => Object.keys(sets).length <= MAX_ENV_SETS, `at most ${MAX_ENV_SETS} sets`)
+  .meta({ description: 'Replaces all sets; null keeps the value that a name has in the set' })
+
 /** The settings of a PUT: what is not given stays as it is. */
 export const settingsInput = z
   .strictObject({
@@ -113,6 +121,7 @@ export const settingsInput = z
     nodeVersion: settings.nodeVersion.exactOptional(),
     mode: settings.mode.exactOptional(),
     env: env.exactOptional(),
+    envSets: envSets.exactOptional(),
     spa: settings.spa.exactOptional(),
     visibility: settings.visibility.exactOptional(),
     egress: settings.egress.exactOptional(),
@@ -137,6 +146,12 @@ export const project = z
     env: z
       .record(z.string(), z.null())
       .meta({ description: 'The names that are set; values are never given back' }),
+    envSets: z
+      .record(
+        z.string(),
+        z.object({ env: z.record(z.string(), z.null()), mode: settings.mode.exactOptional() }),
+      )
+      .meta({ description: 'Variables with which it is built besides, by name' }),
     revision: z.number().int().meta({ description: '0 before the first files' }),
     published: z.object({ buildId: z.string(), revision: z.number().int() }).nullable(),
     createdAt: time,
