@@ -19,7 +19,7 @@ import {
   type WorkerLimits,
   type Workers,
 } from '../model/worker.ts'
-import type { KeptBundle } from './kept/bundle.ts'
+import { collectBundle, type KeptBundle } from './kept/bundle.ts'
 import type { KeptFiles } from './kept/kept-files.ts'
 import { manifestDiff } from './manifest-diff.ts'
 
@@ -44,6 +44,8 @@ export interface Serving {
 
 export interface DevWorkerSpec extends Serving {
   environment: Environment | null
+  /** For nobody who waits: it gives way to everything else, and no other is made ready for the next. */
+  inBackground?: true
   /** Put beside the packages, for the dev server to start from. */
   bundle?: (() => Promise<KeptBundle | undefined>) | undefined
   /** The page that was recorded before; its modules go on to be used where the names of the dependencies are the same. */
@@ -61,6 +63,8 @@ const START_TIMEOUT_MS = 90_000
 const UPDATE_TIMEOUT_MS = 60_000
 const EGRESS_PORT = 3128
 const MAX_REASON_LENGTH = 1000
+const SESSION_WEIGHT = 200
+const BACKGROUND_WEIGHT = 20
 /** Node's own fetch uses a proxy only where it is told to. */
 const PROXY_ENV = {
   HTTP_PROXY: `http://127.0.0.1:${EGRESS_PORT}`,
@@ -221,6 +225,13 @@ export class DevWorker {
     return this.#files.has(posix.join(posix.relative('/app', root), 'index.html'))
   }
 
+  /** Writes the dependencies that it has bundled to a pack. */
+  async collectBundle(path: string): Promise<void> {
+    const { task } = this.serving
+    if (!this.environment || task.kind !== 'vite-dev') return
+    await collectBundle(path, { worker: this.#worker, folder: task.root }, this.environment.key)
+  }
+
   memoryBytes(): Promise<number> {
     return this.#worker.memoryBytes()
   }
@@ -245,11 +256,13 @@ async function launch(
   const gate = resources.adopt(opened, () => opened.close())
   const worker = resources.use(
     await parts.workers.start({
-      limits: workerLimits(parts, snapshot),
+      limits: workerLimits(parts, snapshot, spec.inBackground ? BACKGROUND_WEIGHT : SESSION_WEIGHT),
       binds: environment?.binds ?? [],
       ...(program && { node: program.path }),
       role: 'project',
-      ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root: folderOf(task) },
+      ...(!spec.inBackground && {
+        ahead: { key: environment?.key ?? '', entries: environment?.entries ?? [], root: folderOf(task) },
+      }),
       listen: join(parts.socketDir, `${randomBytes(8).toString('hex')}.sock`),
       bridge: { socket: gate.socket, port: EGRESS_PORT },
       signal,
@@ -286,7 +299,7 @@ function replaced(files: Manifest, entries: readonly FileEntry[]): Manifest {
   return next
 }
 
-function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits {
+function workerLimits(parts: DevWorkerParts, { files }: Snapshot, cpuWeight: number): WorkerLimits {
   let sourceBytes = 0
   for (const { size } of files.values()) sourceBytes += size
   return {
@@ -296,7 +309,7 @@ function workerLimits(parts: DevWorkerParts, { files }: Snapshot): WorkerLimits 
     // Of what it may grow to while it is edited; what is used of it counts as memory.
     appBytes: 2 * sourceBytes + 256 * MIB,
     tmpBytes: 256 * MIB,
-    cpuWeight: 200,
+    cpuWeight,
     logBytes: parts.logBytes,
   }
 }

@@ -7,18 +7,13 @@ import type { PlanDev, RecordedPage, SessionAddress, SessionState, SessionView }
 import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
 import { Attempts } from './attempts.ts'
+import { type BundleParts, findBundle } from './bundles.ts'
 import { changePackages, changeWhatThereIs, isPlainEdit } from './changes.ts'
-import {
-  DevServerFailed,
-  DevWorker,
-  type DevWorkerParts,
-  type DevWorkerSpec,
-  type Serving,
-} from './dev-worker.ts'
+import { DevServerFailed, DevWorker, type DevWorkerSpec, type Serving } from './dev-worker.ts'
 import { LastPage, type LastPageParts } from './kept/last-page.ts'
 import { prepareRuntime, type RuntimeParts } from './prepare-runtime.ts'
 
-export interface SessionParts extends DevWorkerParts, LastPageParts, RuntimeParts {
+export interface SessionParts extends BundleParts, LastPageParts, RuntimeParts {
   projects: Projects
   files: Files
   plan: PlanDev
@@ -245,7 +240,8 @@ export class Session {
     const runtime = await prepareRuntime(this.#parts, snapshot, { root, node }, this.#life.signal)
     const { environment } = runtime
     const isVite = serving.task.kind === 'vite-dev' && environment !== null
-    const bundle = isVite ? () => this.#parts.kept.bundle(this.project, environment, root) : undefined
+    const of = { root, task: serving.task, ...runtime }
+    const bundle = isVite ? () => findBundle(this.#parts, snapshot, { ...of, environment }) : undefined
     return { ...serving, ...runtime, bundle }
   }
 

@@ -13,10 +13,11 @@ import type {
 } from '../model/session.ts'
 import type { DevUpdate } from '../model/worker.ts'
 import { KeptFiles } from './kept/kept-files.ts'
+import { SharedBundles } from './kept/shared-bundles.ts'
 import { Session, type SessionParts } from './session.ts'
 import { fitsAnother, shortage } from './session-memory.ts'
 
-export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 'requests'> {
+export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 'shared' | 'requests'> {
   dataDir: string
   /** What pages ask for; without, no page is kept. */
   requests?: PageRequests | undefined
@@ -64,7 +65,8 @@ export class LiveSessions implements Sessions {
   constructor(options: SessionsOptions) {
     this.#options = options
     const { dataDir, requests = NO_REQUESTS, now = Date.now } = options
-    this.#parts = { ...options, requests, now, kept: new KeptFiles(dataDir) }
+    const [kept, shared] = [new KeptFiles(dataDir), new SharedBundles(dataDir)]
+    this.#parts = { ...options, requests, now, kept, shared }
     this.#timer = setInterval(() => void this.sweep(), SWEEP_MS).unref()
   }
 
@@ -152,7 +154,8 @@ export class LiveSessions implements Sessions {
     this.#closed = true
     clearInterval(this.#timer)
     const reason = `${ASLEEP} the server ended.`
-    await Promise.all([...this.#sessions.values()].map((session) => this.#end(session, reason)))
+    const ends = [...this.#sessions.values()].map((session) => this.#end(session, reason))
+    await Promise.all([...ends, this.#parts.shared.close()])
   }
 
   #create(project: string): Session {

@@ -1,11 +1,10 @@
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
-import { request } from 'node:http'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { ComingRevision } from '../../src/model/files.ts'
 import type { SessionState, SessionView } from '../../src/model/session.ts'
 import { createViewers } from '../../src/serve/viewers.ts'
 import { batchOf, openPipeline, type PipelineUnderTest } from '../pipeline/pipeline-under-test.ts'
+import { askDevServer } from './dev-server.ts'
 
 let under: PipelineUnderTest
 let nowMs = Date.now()
@@ -34,7 +33,8 @@ beforeAll(async () => {
       close: () => workers.close(),
       start: async (spec) => {
         const worker = await workers.start(spec)
-        if (spec.listen === undefined) return worker
+        const isOfSession = spec.listen !== undefined && spec.ahead !== undefined
+        if (!isOfSession) return worker
         most = Math.max(most, ++running)
         const stop = worker.stop.bind(worker)
         let isCounted = true
@@ -88,12 +88,8 @@ async function live(project: string, files: Record<string, string> = {}): Promis
   return await until(project, 'live')
 }
 
-async function get(project: string, path: string): Promise<{ status: number; text: string }> {
-  const { socket = '' } = under.sessions.address(project) ?? {}
-  const asked = request({ socketPath: socket, path, headers: { host: 'demo.example.org' } }).end()
-  const [answer] = await once(asked, 'response')
-  const text = (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
-  return { status: answer.statusCode, text }
+function get(project: string, path: string): Promise<{ status: number; text: string }> {
+  return askDevServer(under.sessions.address(project)?.socket ?? '', path)
 }
 
 describe('a session', () => {

@@ -39,19 +39,23 @@ export interface KeptBundle extends AsyncDisposable {
   entries(): AsyncIterable<InputEntry>
 }
 
-/** Undefined where there is no bundle. `folder` is relative to /app. */
+/** Undefined where there is no bundle of this environment. `folder` is relative to /app. */
 export async function openBundle(
   path: string,
   environmentKey: string,
   folder: string,
 ): Promise<KeptBundle | undefined> {
   const pack = await PackFile.open(path)
-  return (
-    pack && {
-      entries: () => bundleEntries(pack, `${environmentKey}/`, posix.join(folder, BUNDLE)),
-      [Symbol.asyncDispose]: () => pack.release(),
-    }
-  )
+  if (!pack) return undefined
+  const prefix = `${environmentKey}/`
+  if (!pack.index.keys().some((name) => name.startsWith(prefix))) {
+    await pack.release()
+    return undefined
+  }
+  return {
+    entries: () => bundleEntries(pack, prefix, posix.join(folder, BUNDLE)),
+    [Symbol.asyncDispose]: () => pack.release(),
+  }
 }
 
 async function* bundleEntries(pack: PackFile, prefix: string, folder: string): AsyncGenerator<InputEntry> {

@@ -75,13 +75,14 @@ export async function askAll(
   socketPath: string,
   requests: readonly PageRequest[],
   onAnswer: (request: PageRequest, answer: Answer) => void = () => undefined,
+  timeoutMs = ANSWER_TIMEOUT_MS,
 ): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: SIDE_BY_SIDE })
   const queue = new PQueue({ concurrency: SIDE_BY_SIDE })
   try {
     await queue.addAll(
       requests.map((request) => async () => {
-        const answer = await askFor(request, { socketPath, agent }).catch(() => undefined)
+        const answer = await askFor(request, { socketPath, agent, timeoutMs }).catch(() => undefined)
         if (answer) onAnswer(request, answer)
       }),
     )
@@ -99,10 +100,10 @@ interface Answer {
 /** Undefined unless it is a plain 200. */
 async function askFor(
   { url, accept }: PageRequest,
-  to: { socketPath: string; agent: Agent },
+  { timeoutMs, ...to }: { socketPath: string; agent: Agent; timeoutMs: number },
 ): Promise<Answer | undefined> {
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    const signal = AbortSignal.timeout(ANSWER_TIMEOUT_MS)
+    const signal = AbortSignal.timeout(timeoutMs)
     const headers = { accept: ACCEPT[accept], host: 'localhost' }
     ask({ ...to, path: url, headers, signal }, resolve)
       .on('error', reject)
