@@ -9,7 +9,7 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -20,9 +20,13 @@ from previewd._decode import decode, to_camel
 from previewd.models import (
     AppliedChanges,
     BuildInfo,
+    Diagnostic,
+    Diagnostics,
     Grant,
+    LogLine,
     Manifest,
     ProjectInfo,
+    ProjectSettings,
     Session,
     Status,
 )
@@ -171,6 +175,30 @@ def test_every_example_is_read(path: Path) -> None:
     for event in response.get("events", []):
         if event["type"] == "status":
             same(decode(Status, event["data"]), event["data"])
+
+
+#: What the server's schemas say of each model: openapi.json is its own.
+SCHEMAS: dict[str, type] = {
+    "Build": BuildInfo,
+    "ChangesAnswer": AppliedChanges,
+    "Diagnostics": Diagnostics,
+    "Grant": Grant,
+    "LogLine": LogLine,
+    "Manifest": Manifest,
+    "ProjectSettings": ProjectSettings,
+    "ProjectWithStatus": ProjectInfo,
+    "ReportedDiagnostic": Diagnostic,
+    "Session": Session,
+    "Status": Status,
+}
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_models_have_the_names_of_the_servers_schemas(name: str) -> None:
+    document = json.loads((EXAMPLES.parent / "openapi.json").read_text())
+    known = set(document["components"]["schemas"][name]["properties"])
+    names = {to_camel(member) for member in get_type_hints(SCHEMAS[name])}
+    assert names - {"timedOut"} <= known
 
 
 def check(name: str, ask: Callable[[str], Any]) -> None:

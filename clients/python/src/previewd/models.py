@@ -41,6 +41,35 @@ class Artifact:
 
 
 @dataclass(frozen=True)
+class Timings:
+    """How long the parts of a build took."""
+
+    sync_ms: float | None = None
+    install_ms: float | None = None
+    build_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an install is. ``phase``: resolving, fetching, linking."""
+
+    phase: str
+    done: int
+    total: int | None = None
+
+
+@dataclass(frozen=True)
+class BuiltServer:
+    """The server of a published build, where its pages need one.
+
+    ``state``: asleep, starting, live, failed.
+    """
+
+    state: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class BuildInfo:
     """One build. ``state``: queued, installing, building, succeeded, failed, canceled, timed_out."""
 
@@ -52,7 +81,10 @@ class BuildInfo:
     finished_at: str | None = None
     duration_ms: float | None = None
     artifact: Artifact | None = None
+    environment: str | None = None
+    node_major: int | None = None
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    timings: Timings | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +140,9 @@ class Status:
     build: BuildInfo | None = None
     published: Published | None = None
     painted: Painted | None = None
+    server: BuiltServer | None = None
+    timings: Timings | None = None
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True)
@@ -124,9 +159,18 @@ class ProjectInfo:
     external_id: str | None = None
     root: str | None = None
     framework: str | None = None
+    build_command: str | None = None
+    output_dir: str | None = None
+    node_version: str | None = None
+    mode: str | None = None
+    spa: bool | None = None
     visibility: str | None = None
-    source: dict[str, Any] | None = None
+    egress: str | None = None
+    instrument: bool | None = None
+    auto_install: bool | None = None
+    source: dict[str, Any] = field(default_factory=dict)
     env: dict[str, Any] = field(default_factory=dict)
+    proxy: dict[str, Any] = field(default_factory=dict)
     published: Published | None = None
     status: Status | None = None
 
@@ -137,6 +181,18 @@ class Change:
 
     path: str
     kind: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """Whether the source of a project that is written through has a batch.
+
+    ``state``: stored, pending, failed (with ``code`` and ``detail``; it is tried again).
+    """
+
+    state: str
+    code: str | None = None
+    detail: str | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +209,7 @@ class AppliedChanges:
     unchanged: int
     status: Status
     reason: str | None = None
+    stored: Stored | None = None
     timed_out: bool = False
 
 
@@ -214,12 +271,13 @@ class ProjectSettings(TypedDict, total=False):
 
     name: str
     external_id: str
-    source: dict[str, str]
+    source: dict[str, Any]
     root: str
     framework: Literal["auto", "vite", "static", "command"]
     build_command: str
     output_dir: str
     node_version: str
+    mode: str
     env: dict[str, str | None]
     spa: bool
     visibility: Literal["public", "private"]
