@@ -31,7 +31,7 @@ export function measureRequests(app: FastifyInstance, registry: Registry): void 
 
 /** `/metrics` in the Prometheus text format. */
 export function metricsRoute(context: ApiContext, registry: Registry): FastifyPluginAsyncZod {
-  const { projects, events, pipeline, workers } = context
+  const { projects, events, pipeline, workers, sourceNotes } = context
   collectDefaultMetrics({ register: registry })
   new Gauge({
     name: 'previewd_projects',
@@ -39,6 +39,14 @@ export function metricsRoute(context: ApiContext, registry: Registry): FastifyPl
     registers: [registry],
     collect() {
       this.set(projects.count())
+    },
+  })
+  new Gauge({
+    name: 'previewd_unstored_projects',
+    help: 'Projects that are written through and have what their source has not yet',
+    registers: [registry],
+    collect() {
+      this.set(sourceNotes.unstored().length)
     },
   })
   new Gauge({

@@ -4,7 +4,7 @@ import type { EventBus } from '../model/event.ts'
 import type { Grants } from '../model/grant.ts'
 import type { Pipeline } from '../model/pipeline.ts'
 import type { Sources } from '../model/source.ts'
-import type { Builds, Files, Keys, Projects } from '../model/store.ts'
+import type { Builds, Files, Keys, Projects, SourceNotesTable } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
 
 /** What the API needs of the rest of the server. */
@@ -15,6 +15,7 @@ export interface ApiOptions {
   files: Files
   builds: Builds
   keys: Keys
+  sourceNotes: Pick<SourceNotesTable, 'unstored'>
   grants: Grants
   events: EventBus
   workers: Pick<Workers, 'status' | 'pool'>

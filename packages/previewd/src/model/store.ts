@@ -74,8 +74,8 @@ export interface SourceNotesTable {
   get(project: string): SourceNotes | undefined
   /** Does nothing where the project is gone. */
   set(project: string, notes: SourceNotes): void
-  /** Notes that a project may have what its source has not, before that is so, or that it has not any more. */
-  setUnstored(project: string, isUnstored: boolean): void
+  /** Notes that a project may have what its source has not, before that is so, or that it has not; true if that is new. */
+  setUnstored(project: string, isUnstored: boolean): boolean
   /** Projects that may have what their source has not. */
   unstored(): string[]
 }

@@ -66,9 +66,15 @@ export class Syncs {
   async push(id: string, apply: () => Promise<AppliedChanges>): Promise<AppliedChanges> {
     if (!isWrittenThrough(this.#parts.projects.get(id))) return apply()
     // Before: that it is to be stored has to outlive a server that is killed after it was acknowledged.
-    this.#parts.sourceNotes.setUnstored(id, true)
-    const applied = await apply()
-    return applied.changed.length > 0 ? { ...applied, stored: await this.#store(id) } : applied
+    const isNew = this.#parts.sourceNotes.setUnstored(id, true)
+    let isChanged = false
+    try {
+      const applied = await apply()
+      isChanged = applied.changed.length > 0
+      return isChanged ? { ...applied, stored: await this.#store(id) } : applied
+    } finally {
+      if (isNew && !isChanged) this.#parts.sourceNotes.setUnstored(id, false)
+    }
   }
 
   /** Stores in the source what it does not have; never rejects, and tries again later where it could not. */

@@ -35,9 +35,11 @@ export class SourceNoteTable implements SourceNotesTable {
     }
     this.#sql.run(SET, project, zstdCompressSync(JSON.stringify(kept), FASTEST))
   }
-  setUnstored(project: string, isUnstored: boolean): void {
-    if (isUnstored) this.#sql.run('INSERT OR IGNORE INTO unstored (project) VALUES (?)', project)
-    else this.#sql.run('DELETE FROM unstored WHERE project = ?', project)
+  setUnstored(project: string, isUnstored: boolean): boolean {
+    const sql = isUnstored
+      ? 'INSERT OR IGNORE INTO unstored (project) VALUES (?)'
+      : 'DELETE FROM unstored WHERE project = ?'
+    return this.#sql.run(sql, project) > 0
   }
 
   unstored(): string[] {

@@ -44,6 +44,7 @@ describe('metrics', () => {
     const answer = await call(server, 'GET', '/metrics')
     expect(answer.headers['content-type']).toContain('text/plain')
     expect(answer.body).toContain('previewd_projects 1')
+    expect(answer.body).toContain('previewd_unstored_projects 0')
     expect(answer.body).toContain('previewd_sessions{state="live"} 0')
     expect(answer.body).toContain('previewd_pool_workers{state="ready"} 2')
     expect(answer.body).toContain('previewd_pool_uses_total{result="hit"} 3')

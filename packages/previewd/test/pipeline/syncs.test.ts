@@ -359,6 +359,12 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       expect(downloads()).toBe(0)
     })
 
+    it('has nothing left to store after a push that changed nothing', async () => {
+      await test.pushThrough(id, { a: '1' })
+      expect(await test.pushThrough(id, { a: '1' })).toBeUndefined()
+      expect(test.store.sourceNotes.unstored()).not.toContain(id)
+    })
+
     it('stores only what differs from what the source is known to have', async () => {
       await test.pushThrough(id, { a: '1', b: '2' })
       proxy.reset()
@@ -371,6 +377,7 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       proxy.decide = ({ method }) => (method === 'GET' ? 'pass' : 503)
       const stored = await test.pushThrough(id, { a: 'pushed', b: 'pushed' }, ['gone'])
       expect(stored).toMatchObject({ state: 'failed', code: 'SOURCE_UNREACHABLE' })
+      expect(test.store.sourceNotes.unstored()).toContain(id)
       expect(await refusal()).toMatchObject({ code: 'SOURCE_UNREACHABLE' })
       expect(await test.files(id)).toEqual({ a: 'pushed', b: 'pushed' })
       proxy.reset()
