@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { createGunzip, gunzipSync } from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
@@ -88,6 +88,19 @@ describe('a request', () => {
     expect(headers).not.toHaveProperty('x-hop')
     expect(headers).not.toHaveProperty('te')
   })
+
+  test.each(['GET', 'DELETE', 'POST'])(
+    "of %s keeps its body its own, whatever it calls the connection's",
+    async (method) => {
+      const body = 'GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n'
+      upstream.answer = (req, res) => req.pipe(res)
+      const headers = { host: host(), connection: 'content-length', 'content-length': String(body.length) }
+      const req = request({ host: '127.0.0.1', port: server.port, method, headers }).end(body)
+      const [res] = (await once(req, 'response')) as [IncomingMessage]
+      expect((await res.toArray()).join('')).toBe(body)
+      expect(upstream.seen.map(({ url }) => url)).toEqual(['/'])
+    },
+  )
 
   test('keeps what a proxy in front says of the client', async () => {
     await get('/', {

@@ -14,6 +14,12 @@ const HOP_BY_HOP = [
   'upgrade',
 ]
 
+/**
+ * What no `Connection` header takes away (RFC 9110, 7.6.1): a body that is sent on without its length would be read as
+ * the next request of a connection that others use, too.
+ */
+const OF_THE_REQUEST: ReadonlySet<string> = new Set(['host', 'content-length'])
+
 /** Answers of project code that would reach beyond its own preview. */
 const BEYOND_PREVIEW = new Set([
   'service-worker-allowed',
@@ -39,7 +45,7 @@ export function toUpstreamHeaders(
   const headers = { ...req.headers }
   // The server in front has answered `Expect` already.
   const dropped = [...HOP_BY_HOP, ...connectionTokens(headers.connection), 'expect']
-  for (const name of dropped) if (name !== 'host') delete headers[name]
+  for (const name of dropped) if (!OF_THE_REQUEST.has(name)) delete headers[name]
   // The body is framed anew by who sends it on.
   if (req.headers['transfer-encoding'] !== undefined) headers['transfer-encoding'] = 'chunked'
   const cookie = withoutOwnCookies(headers.cookie)
