@@ -102,8 +102,10 @@ export class WarmPool {
 
   /** Gives one place to somebody who needs it. */
   giveWay(): void {
+    // One that is being made ready gives its place once; who comes next gets another one's.
+    const filling = this.#filling?.gaveWay ? undefined : this.#filling
     const last = this.#popularity.ranked().findLast(({ key }) => this.#waiting.has(key))
-    const waiting = this.#filling ?? this.#remove(last?.key ?? [...this.#waiting.keys()][0] ?? '')
+    const waiting = filling ?? this.#remove(last?.key ?? [...this.#waiting.keys()][0] ?? '')
     if (!waiting) return
     waiting.gaveWay = true
     void waiting.runner.stop()
@@ -182,7 +184,8 @@ export class WarmPool {
       this.#parts.logger?.info({ environment: kind.ahead.key, reason: cause.message }, 'no rehearsal')
     })
     const memoryBytes = await runner.memoryBytes()
-    if (this.#closed || this.#parts.isCrowded() || runner.hasEnded || memoryBytes > MAX_WAITING_BYTES) {
+    const isUnwanted = this.#closed || this.#parts.isCrowded() || waiting.gaveWay || runner.hasEnded
+    if (isUnwanted || memoryBytes > MAX_WAITING_BYTES) {
       await runner.stop()
       if (memoryBytes > MAX_WAITING_BYTES) this.#popularity.forget(kind.key)
       return false
