@@ -185,6 +185,7 @@ describe('a request below a prefix', () => {
       '/a/..%2fx',
       '/a/%2e%2e%2f%2e%2e',
       '/a/..%5cx',
+      '/a/..;b=1/x',
       '/a/%00',
       '//a/x',
       '/%',
@@ -423,6 +424,17 @@ describe('a back end that does not answer', () => {
       req.socket.destroy()
     }
     expect((await get('/api')).text).toBe('again')
+  })
+
+  test('is not asked once more for what must not be done twice', async () => {
+    let asked = 0
+    expect((await get('/api')).text).toBe('upstream')
+    backend.answer = (req) => {
+      asked++
+      req.socket.destroy()
+    }
+    expect((await get('/api', {}, 'POST')).status).toBe(502)
+    expect(asked).toBe(1)
   })
 
   test('is not asked where the operator does not allow it, at a private address, or where it is this server', async () => {

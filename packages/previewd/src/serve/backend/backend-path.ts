@@ -15,5 +15,6 @@ export function decodeBackendPath(rawPath: string): string | undefined {
     return undefined
   }
   if (CONTROL_OR_BACKSLASH.test(path)) return undefined
-  return path.split('/').some((segment) => segment === '.' || segment === '..') ? undefined : path
+  // Servers of Java resolve `..;a=b`, too: what is behind the semicolon is a parameter to them.
+  return path.split('/').some((segment) => /^\.{1,2}(?:;|$)/.test(segment)) ? undefined : path
 }

@@ -16,6 +16,9 @@ const EVENTS_SILENCE_MS = 60 * 60_000
 /** After such a silence the system asks whether the other end is still there. */
 const KEEP_ALIVE_MS = 30_000
 
+/** What may be done twice (RFC 9110, 9.2.2): a connection that broke does not tell whether the back end did it. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+
 export interface Forwarding {
   /** How the back end is asked, with its agent; the headers are those that it gets. */
   asking: RequestOptions
@@ -44,7 +47,7 @@ export async function forward(req: IncomingMessage, res: ServerResponse, to: For
 
 async function ask(req: IncomingMessage, res: ServerResponse, to: Forwarding): Promise<IncomingMessage> {
   if (Number(req.headers['content-length'] ?? 0) > to.bodyBytes) throw tooLarge(to)
-  const isRepeatable = !hasBody(req)
+  const isRepeatable = !hasBody(req) && IDEMPOTENT.has(req.method ?? '')
   try {
     return await askOnce(req, res, to, isRepeatable)
   } catch (error) {
