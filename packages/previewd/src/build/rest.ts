@@ -42,6 +42,8 @@ async function buildEnvSet(
 ): Promise<Diagnostic[]> {
   options.onLog({ stream: 'stdout', text: `Env set ${name}` })
   const problems = await buildAgain(worker, options, planWithEnv(plan, env, mode), create)
+  // Of one that was broken off nothing is known.
+  if (options.signal.aborted) return []
   done(problems === undefined ? 'succeeded' : 'failed')
   return (problems ?? []).map((problem) => ({
     ...problem,

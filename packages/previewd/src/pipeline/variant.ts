@@ -61,10 +61,16 @@ export class Variants {
     return artifact
   }
 
-  /** See {@link openEnvSet}. */
+  /** See {@link openEnvSet}. What a server that ended had not built is built anew once. */
   async envSet(project: string, name: string): Promise<Artifact | 'building' | 'failed' | undefined> {
     const { isChecking, isBuilding } = this.#work
-    return await openEnvSet(this.#parts, project, name, (id) => isChecking(id ?? '') || isBuilding(project))
+    const isComing = (buildId = '') => isChecking(buildId) || isBuilding(project)
+    const opened = await openEnvSet(this.#parts, project, name, isComing)
+    const { projects, builds } = this.#parts
+    const buildId = projects.get(project)?.published?.buildId
+    if (opened !== 'failed' || buildId === undefined) return opened
+    const isUnknown = builds.get(project, buildId)?.envSets?.[name] === undefined
+    return isUnknown ? await this.#buildAnew(project, buildId) : opened
   }
 
   async #buildAnew(project: string, buildId: string): Promise<'building' | 'failed'> {
