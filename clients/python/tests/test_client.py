@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conftest import BROKEN_APP, PAGE
+from conftest import BROKEN_APP, PAGE, SourceFolder
 from previewd import PreviewdClient, PreviewdError, PreviewdFailedError, PreviewdTimeout
 
 
@@ -97,6 +97,18 @@ def test_waiting_ends_when_the_project_is_ready_or_the_time_is_over(
     assert caught.value.project_status.diagnostics[0].file == "main.js"
     with pytest.raises(PreviewdFailedError, match="SESSION_FAILED"):
         project.wait_until_live()
+
+
+def test_files_are_fetched_from_the_source_of_a_project(
+    client: PreviewdClient, project_id: str, source_folder: SourceFolder
+) -> None:
+    source = {"kind": "local", "path": str(source_folder.path)}
+    project = client.projects.create(project_id, {"source": source})
+    source_folder.write({"index.html": PAGE})
+    assert project.sync(["index.html"], deleted=[], wait="built").status.state == "ready"
+    (source_folder.path / "old.txt").unlink()
+    project.sync()
+    assert [file.path for file in project.files().files] == ["index.html"]
 
 
 def test_a_stale_revision_is_refused_with_the_one_of_now(

@@ -32,7 +32,8 @@ def preview_router(
     """A router for the root of an app.
 
     ``POST /api/build/{id}`` and ``GET /api/build/{id}/status``, for which ``dependencies`` decide
-    who may call, since they are made with the platform's key; and ``/preview/{id}/...``, which is
+    who may call, since they are made with the platform's key (without any, who reaches the app
+    may); and ``/preview/{id}/...``, which is
     made without it: previewd decides what is public.
 
     ``url`` and ``api_key`` default to ``PREVIEWD_URL`` and ``PREVIEWD_API_KEY``.
