@@ -66,6 +66,8 @@ export class S3Source implements Source {
         yield { path: name.slice(Prefix.length), size: Size, version: ETag }
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
+      // What is missing behind it must not pass for deleted.
+      if (page.IsTruncated && !token) throw notS3()
     }
   }
 
