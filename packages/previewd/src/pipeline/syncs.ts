@@ -65,15 +65,19 @@ export class Syncs {
   /** Applies what a client pushes, and stores it in the source where the project is written through. */
   async push(id: string, apply: () => Promise<AppliedChanges>): Promise<AppliedChanges> {
     if (!isWrittenThrough(this.#parts.projects.get(id))) return apply()
+    const { sourceNotes } = this.#parts
+    const revision = () => this.#parts.projects.get(id)?.revision
+    const before = revision()
     // Before: that it is to be stored has to outlive a server that is killed after it was acknowledged.
-    const isNew = this.#parts.sourceNotes.setUnstored(id, true)
-    let isChanged = false
+    const isNew = sourceNotes.setUnstored(id, true)
     try {
       const applied = await apply()
-      isChanged = applied.changed.length > 0
-      return isChanged ? { ...applied, stored: await this.#store(id) } : applied
+      if (applied.changed.length === 0) return applied
+      // A store or a push beside it may have ended in between, for which there was nothing left.
+      sourceNotes.setUnstored(id, true)
+      return { ...applied, stored: await this.#store(id) }
     } finally {
-      if (isNew && !isChanged) this.#parts.sourceNotes.setUnstored(id, false)
+      if (isNew && revision() === before) sourceNotes.setUnstored(id, false)
     }
   }
 
@@ -138,8 +142,11 @@ export class Syncs {
     try {
       await using source = await this.#parts.sources.open(project)
       if (!isWritable(source)) return undefined
-      await this.#storeTo(source, project, signal)
-      this.#parts.sourceNotes.setUnstored(project.id, false)
+      const revision = await this.#storeTo(source, project, signal)
+      // Not of what was pushed meanwhile: its turn is next, unless the server is killed before.
+      if (this.#parts.projects.get(project.id)?.revision === revision) {
+        this.#parts.sourceNotes.setUnstored(project.id, false)
+      }
       this.#retries.clear(project.id)
       return undefined
     } catch (error) {
@@ -153,17 +160,19 @@ export class Syncs {
     }
   }
 
-  async #storeTo(source: WritableSource, project: Project, signal: AbortSignal): Promise<void> {
+  /** Resolves with the revision that is stored. */
+  async #storeTo(source: WritableSource, project: Project, signal: AbortSignal): Promise<number> {
     const { id } = project
     const place = placeOf(project)
     await using snapshot = await this.#parts.files.snapshot(id)
     const known = this.#notes(id, place)
     // There is nothing to store; what the source has is fetched when that is asked for.
-    if (!known && snapshot.files.size === 0) return
+    if (!known && snapshot.files.size === 0) return snapshot.revision
     const notes = known ?? (await meetSource(source, place, snapshot.files, signal))
     const stored = await storeChanges({ source, snapshot, notes, signal })
     this.#note(id, stored.notes)
     if (stored.failure !== undefined) throw stored.failure
+    return snapshot.revision
   }
 
   async #fetch(
