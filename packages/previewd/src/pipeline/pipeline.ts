@@ -343,8 +343,9 @@ export class BuildPipeline implements Pipeline {
 
   async #delete(id: string): Promise<void> {
     this.#quiet.clear(id)
-    await this.#followers.stop(id)
+    // Before anything is waited for: a sync that applies its files from now on would wait for this deletion.
     await this.#syncs.clear(id)
+    await this.#followers.stop(id)
     await this.#parts.sessions.stop(id, 'The project was deleted.', { keep: false })
     await this.#parts.appServers?.stop(id)
     await this.#scheduler.clear(id)

@@ -9,6 +9,7 @@ const WAITING = 1000
 interface Turn<R, T> {
   request: R
   outcome: Promise<T>
+  controller: AbortController
 }
 
 interface Work<R, T> {
@@ -45,16 +46,19 @@ export class SyncQueue<R, T> {
       return Promise.reject(new PreviewdError('OVERLOADED', 'Too many syncs are waiting.'))
     }
     const { promise: outcome, resolve } = Promise.withResolvers<T>()
-    const turn: Turn<R, T> = { request, outcome }
+    const turn: Turn<R, T> = { request, outcome, controller: new AbortController() }
     this.#waiting.set(project, turn)
     resolve(this.#takeTurn(project, turn))
     return outcome
   }
 
-  /** Ends the syncs of a project; resolves when none runs. */
+  /** Ends the syncs of a project, also those that wait; resolves when none runs. */
   async clear(project: string): Promise<void> {
+    const reason = new PreviewdError('PROJECT_NOT_FOUND', 'The project was deleted.')
     const running = this.#running.get(project)
-    running?.controller.abort(new PreviewdError('PROJECT_NOT_FOUND', 'The project was deleted.'))
+    this.#waiting.get(project)?.controller.abort(reason)
+    this.#waiting.delete(project)
+    running?.controller.abort(reason)
     await running?.ended
   }
 
@@ -67,17 +71,26 @@ export class SyncQueue<R, T> {
 
   async #takeTurn(project: string, turn: Turn<R, T>): Promise<T> {
     while (this.#running.has(project)) await this.#running.get(project)?.ended
-    const controller = new AbortController()
+    const { controller } = turn
+    const { signal } = controller
+    signal.throwIfAborted()
     // Every request of the sync listens to it.
-    setMaxListeners(0, controller.signal)
-    const result = this.#lane(project).add(() => {
+    setMaxListeners(0, signal)
+    const left = Promise.withResolvers<never>()
+    const leave = () => left.reject(signal.reason)
+    signal.addEventListener('abort', leave, { once: true })
+    const inLane = this.#lane(project).add(() => {
+      signal.throwIfAborted()
+      // It ends by itself from here on, and is waited for.
+      signal.removeEventListener('abort', leave)
       this.#waiting.delete(project)
-      controller.signal.throwIfAborted()
       if (this.#closing) throw ending()
-      return this.#work.run(project, turn.request, controller.signal)
+      return this.#work.run(project, turn.request, signal)
     })
+    const result = Promise.race([inLane, left.promise])
     const ended = result.then(ignore, ignore).then(() => {
       this.#running.delete(project)
+      if (this.#waiting.get(project) === turn) this.#waiting.delete(project)
     })
     this.#running.set(project, { ended, controller })
     return result

@@ -52,6 +52,7 @@ export interface UnderTestOptions {
   build?: Partial<Config['build']>
   sessions?: Partial<SessionsOptions>
   appServers?: PipelineParts['appServers']
+  sources?: PipelineParts['sources']
   egress?: (socketDir: string) => Egress
   /** Workers that wait for their use; none by default. */
   poolSize?: number
@@ -104,7 +105,7 @@ export async function openPipeline(options: UnderTestOptions = {}): Promise<Pipe
     onError: (error) => errors.push(error),
     ...options.sessions,
   })
-  const sources = createSources(config)
+  const sources = options.sources ?? createSources(config)
   const pipeline = createPipeline({
     ...store,
     sources,

@@ -3,12 +3,18 @@ import { SyncQueue } from '../../src/pipeline/sync-queue.ts'
 
 /** A queue whose runs end when the test says so. */
 function openQueue() {
-  const runs: { project: string; request: string; signal: AbortSignal; end: (text: string) => void }[] = []
+  const runs: {
+    project: string
+    request: string
+    signal: AbortSignal
+    end: (text: string) => void
+    fail: (cause: Error) => void
+  }[] = []
   const queue = new SyncQueue<string, string>({
     run: (project, request, signal) =>
       new Promise((resolve, reject) => {
         signal.addEventListener('abort', () => reject(signal.reason as Error))
-        runs.push({ project, request, signal, end: resolve })
+        runs.push({ project, request, signal, end: resolve, fail: reject })
       }),
     join: (a, b) => `${a}+${b}`,
     laneOf: (project) => project.split('-')[0] ?? '',
@@ -37,10 +43,10 @@ describe('the queue of syncs', () => {
   it('goes on after a run that fails, and tells only those who asked for it', async () => {
     const { queue, runs } = openQueue()
     const first = queue.add('a', '1')
-    const failure = expect(first).rejects.toThrow('deleted')
+    const failure = expect(first).rejects.toThrow('broken')
     await turn()
     const second = queue.add('a', '2')
-    await queue.clear('a')
+    runs[0]?.fail(new Error('broken'))
     await failure
     await turn()
     runs[1]?.end('two')
@@ -58,6 +64,43 @@ describe('the queue of syncs', () => {
     expect(runs.at(-1)?.project).toBe('quick-1')
     runs.at(-1)?.end('done')
     expect(await quick).toBe('done')
+    await queue.close()
+  })
+
+  it('ends what runs and what waits for a project that is deleted, also where its lane hangs', async () => {
+    const { queue, runs } = openQueue()
+    const deleted = (asked: Promise<unknown>) =>
+      expect(asked).rejects.toMatchObject({ code: 'PROJECT_NOT_FOUND' })
+    const both = [deleted(queue.add('lane-0', '1'))]
+    await turn()
+    both.push(deleted(queue.add('lane-0', '2')))
+    await queue.clear('lane-0')
+    await Promise.all(both)
+    expect(runs).toHaveLength(1)
+    for (let at = 1; at < 20; at++) queue.add(`lane-${at}`, 'x').catch(() => 'closed')
+    await turn()
+    const inLane = deleted(queue.add('lane-20', '1'))
+    await turn()
+    await queue.clear('lane-20')
+    await inLane
+    await queue.close()
+  })
+
+  it('serves a project that is made anew while its lane hangs', async () => {
+    const { queue, runs } = openQueue()
+    for (let at = 0; at < 20; at++) queue.add(`lane-${at}`, 'x').catch(() => 'closed')
+    await turn()
+    queue.add('lane-20', 'old').catch(() => 'deleted')
+    await turn()
+    await queue.clear('lane-20')
+    const anew = queue.add('lane-20', 'new')
+    while (!runs.some(({ project }) => project === 'lane-20')) {
+      for (const { end } of runs) end('done')
+      await turn()
+    }
+    runs.at(-1)?.end('new one')
+    expect(await anew).toBe('new one')
+    expect(runs.filter(({ project }) => project === 'lane-20').map(({ request }) => request)).toEqual(['new'])
     await queue.close()
   })
 

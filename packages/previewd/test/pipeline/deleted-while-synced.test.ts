@@ -1,0 +1,24 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { expect, it } from 'vitest'
+import { openPipeline } from './pipeline-under-test.ts'
+import { oneFile, only } from './sources-in-between.ts'
+
+it('deletes a project whose files are just being fetched', async () => {
+  let deletion: Promise<void> | undefined
+  let text = '1'
+  const sources = only({
+    ...oneFile(async () => {
+      if (text === '2') deletion ??= under.pipeline.deleteProject('demo')
+      return text
+    }),
+    watch: () => ({ [Symbol.asyncDispose]: () => delay(100) }),
+  })
+  await using under = await openPipeline({ sources })
+  // Folders alone are followed.
+  under.pipeline.putProject('demo', { source: { kind: 'local', path: '/demo' } })
+  await under.pipeline.sync('demo', {})
+  text = '2'
+  await expect(under.pipeline.sync('demo', {})).rejects.toMatchObject({ code: 'PROJECT_NOT_FOUND' })
+  await deletion
+  expect(under.store.projects.get('demo')).toBeUndefined()
+})
