@@ -20,8 +20,10 @@ class EchoServer:
     #: Set where a client of a stream went away.
     was_left: threading.Event = field(default_factory=threading.Event)
     close_codes: list[int | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
+        self.paths.append(request.path)
         if request.headers.get("upgrade") == "websocket":
             return await self._talk(request)
         if request.path.endswith("/stream"):

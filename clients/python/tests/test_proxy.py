@@ -96,6 +96,41 @@ def test_every_method_and_body_passes(platform: Platform, method: str) -> None:
         assert (got["method"], got["body"]) == (method, "in pieces")
 
 
+def test_no_body_is_read_as_another_request(platform: Platform) -> None:
+    inner = b"GET /preview/demo/inner HTTP/1.1\r\nHost: x\r\n\r\n"
+    chunk = b"%x\r\n%s\r\n0\r\n\r\n" % (len(inner), inner)
+    length = b"Content-Length: %d\r\n" % len(inner)
+    for framing, body in (
+        (length + b"Connection: close, content-length\r\n", inner),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\nConnection: close\r\n", chunk),
+        (b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n", chunk),
+    ):
+        with socket.create_connection(("127.0.0.1", platform.port), timeout=20) as connection:
+            head = b"POST /preview/demo/outer HTTP/1.1\r\nHost: x\r\n" + framing + b"\r\n"
+            connection.sendall(head + body)
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        status = answer.split(b" ")[1]
+        assert answer.count(b"HTTP/1.1 ") == 1
+        if status != b"400":
+            got = json.loads(answer.partition(b"\r\n\r\n")[2])
+            assert (got["path"], got["body"]) == ("/preview/demo/outer", inner.decode())
+    again = json.loads(platform.ask("/preview/demo/next").text)
+    assert (again["path"], again["body"]) == ("/preview/demo/next", "")
+
+
+@pytest.mark.parametrize("host", ["demo.localhost", "localhost"])
+def test_no_request_target_names_another_server(platform: Platform, host: str) -> None:
+    with echo_server() as other:
+        name = other.url.removeprefix("http://")
+        for target in (f"@{name}/x", f"http://{name}/x", f"x@{name}/", f":80@{name}/", "*", "x"):
+            with socket.create_connection(("127.0.0.1", platform.port), timeout=20) as connection:
+                request = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+                connection.sendall(request.encode())
+                answer = b"".join(iter(lambda: connection.recv(65536), b""))
+            assert name not in answer.decode().partition('"host"')[2].partition("]")[0]
+        assert other.paths == []
+
+
 def test_an_answer_streams_as_it_is_made(platform: Platform, echo: EchoServer) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", platform.port, timeout=20)
     connection.request("GET", "/preview/demo/stream")

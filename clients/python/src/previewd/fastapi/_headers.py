@@ -13,6 +13,8 @@ _HOP_BY_HOP = frozenset(
     b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer"
     b" transfer-encoding upgrade".split()
 )
+#: Whatever a Connection header names: a body without its length is read as another request.
+_KEPT = frozenset({b"host", b"content-length"})
 #: The server in front has answered it already.
 _ANSWERED = frozenset({b"expect"})
 #: The server in front says its own.
@@ -43,6 +45,9 @@ def to_upstream(scope: Mapping[str, Any], *, host: str | None) -> CIMultiDict[st
     """
     raw: list[tuple[bytes, bytes]] = list(scope["headers"])
     dropped = _dropped(raw) | _ANSWERED
+    if any(name == b"transfer-encoding" for name, _ in raw):
+        # Of two lengths the one that is not counted would make a request of the rest.
+        dropped |= {b"content-length"}
     sent: CIMultiDict[str] = CIMultiDict()
     for name, value in raw:
         if name in dropped or name.startswith(_WEBSOCKET):
@@ -89,7 +94,7 @@ def _dropped(headers: RawHeaders) -> frozenset[bytes]:
         if name == b"connection"
         for token in value.split(b",")
     )
-    return _HOP_BY_HOP.union(named) - {b"host"}
+    return _HOP_BY_HOP.union(named) - _KEPT
 
 
 def _own_cookies(value: bytes) -> bytes:

@@ -34,7 +34,9 @@ class PreviewMiddleware:
             await self._app(scope, receive, send)
         elif self._domain is not None and names_preview(scope, self._domain):
             url, session = at_origin(self._url, scope), self._connections.session()
-            if is_http:
+            if url is None:
+                await (_refuse(send) if is_http else send({"type": "websocket.close"}))
+            elif is_http:
                 await proxy_http(session, url, scope, receive, send, host=None)
             else:
                 await proxy_websocket(session, url, scope, receive, send)
@@ -47,6 +49,11 @@ class PreviewMiddleware:
         if self._domain is not None and (location := origin_location(scope, self._domain)):
             return location
         return marked_location(scope)
+
+
+async def _refuse(send: Send) -> None:
+    await send({"type": "http.response.start", "status": 400, "headers": []})
+    await send({"type": "http.response.body", "body": b"This is no path.\n"})
 
 
 async def _redirect(send: Send, location: str) -> None:

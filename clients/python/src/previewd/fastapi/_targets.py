@@ -33,9 +33,11 @@ def below_path(base: str, scope: Mapping[str, Any], project: str) -> URL | None:
     return _url(f"{base}/preview/{project}", rest, scope)
 
 
-def at_origin(base: str, scope: Mapping[str, Any]) -> URL:
+def at_origin(base: str, scope: Mapping[str, Any]) -> URL | None:
     """The same for a request to a preview's own name, which previewd tells by the Host header."""
-    return _url(str(URL(base).origin()), raw_path(scope), scope)
+    path = raw_path(scope)
+    # Anything else (``@host/``) would be read as another host.
+    return _url(str(URL(base).origin()), path, scope) if path.startswith(b"/") else None
 
 
 def origin_location(scope: Mapping[str, Any], domain: str) -> str | None:
