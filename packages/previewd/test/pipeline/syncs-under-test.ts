@@ -34,7 +34,7 @@ export async function openSyncs(
   const config = resolveConfig({
     PREVIEWD_DATA: dataDir,
     PREVIEWD_REGISTRY: 'http://registry.invalid/',
-    PREVIEWD_SOURCE_TIMEOUT_MS: '1000',
+    PREVIEWD_SOURCE_TIMEOUT_MS: '2000',
     ...objects.environment(),
     ...environment,
   })

@@ -203,7 +203,7 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
 
     it.each([
       ['throttles without end', 503, /answered 503/],
-      ['never answers', 'hang', /did not answer in 1000 ms/],
+      ['never answers', 'hang', /did not answer in 2000 ms/],
       ['ends its answers half-way', 'half', /could not be reached|only in part/],
       ['falls silent in its answers', 'stall', /did not answer|silent/],
     ] as const)(
