@@ -4,7 +4,9 @@ import { buildBench } from './build.bench.ts'
 import { type Context, makeContext } from './context.ts'
 import { firstPreviewBench } from './first-preview.bench.ts'
 import { programsOfKnownEnvironment } from './known-environment.bench.ts'
+import { memoryBench } from './memory.bench.ts'
 import { networkBench } from './network.bench.ts'
+import { packageBench } from './package.bench.ts'
 import { describeMachine, toTable, writeResult } from './report.ts'
 import { requestsBench } from './requests.bench.ts'
 import type { Row } from './row.ts'
@@ -18,6 +20,8 @@ const BENCHES: Record<string, (context: Context) => Promise<Row[]>> = {
   requests: requestsBench,
   apply: applyBench,
   session: sessionBench,
+  package: packageBench,
+  memory: memoryBench,
   stream: streamBench,
   sync: syncBench,
   network: networkBench,

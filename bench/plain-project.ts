@@ -9,6 +9,11 @@ import type { Subject } from './subject.ts'
 
 const run = promisify(execFile)
 
+export interface PlainServer extends AsyncDisposable {
+  url: string
+  pid: number
+}
+
 /** A project in a folder, worked on with pnpm and the project's own tools, as from a shell. */
 export interface PlainProject {
   write(files: Files): void
@@ -19,7 +24,7 @@ export interface PlainProject {
   /** `pnpm install --offline --frozen-lockfile` into a folder without node_modules. */
   install(): Promise<void>
   /** The dev server, once it says that it listens. */
-  serve(): Promise<AsyncDisposable & { url: string }>
+  serve(): Promise<PlainServer>
   removeModules(): void
 }
 
@@ -58,7 +63,7 @@ function pnpmFile(): string {
   return join(dirname(manifest), 'pnpm')
 }
 
-async function serve(app: string, env: NodeJS.ProcessEnv): Promise<AsyncDisposable & { url: string }> {
+async function serve(app: string, env: NodeJS.ProcessEnv): Promise<PlainServer> {
   const port = await freePort()
   const child = spawn('vite', ['--host', '127.0.0.1', '--port', String(port), '--strictPort'], {
     cwd: app,
@@ -75,6 +80,7 @@ async function serve(app: string, env: NodeJS.ProcessEnv): Promise<AsyncDisposab
   })
   return {
     url: `http://127.0.0.1:${port}/`,
+    pid: child.pid ?? 0,
     [Symbol.asyncDispose]: () => {
       process.off('exit', orphaned)
       child.kill()

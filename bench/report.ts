@@ -43,7 +43,7 @@ export function toTable(rows: readonly Row[]): string {
     `${number(row.previewd)} ${row.unit}`,
     `${number(row.plain)} ${row.unit}`,
     `${row.ratio.toFixed(2)} x`,
-    row.goal === undefined ? '-' : `${row.goal.means} ${row.goal.ratio} x`,
+    row.goal === undefined ? '-' : goalOf(row.goal, row.unit),
     row.met === undefined ? '-' : row.met ? 'met' : 'MISSED',
   ])
   const table = [['what', 'beside', 'previewd', 'plain', 'ratio', 'goal', ''], ...lines]
@@ -59,6 +59,10 @@ export function toTable(rows: readonly Row[]): string {
     row.notes.length > 0 ? `${row.name}, beside ${row.beside}: ${row.notes.join('; ')}` : [],
   )
   return [...text, '', ...notes].join('\n')
+}
+
+function goalOf(goal: NonNullable<Row['goal']>, unit: Row['unit']): string {
+  return `${goal.means} ${'ratio' in goal ? `${goal.ratio} x` : `${goal.previewd} ${unit}`}`
 }
 
 function number(value: number): string {

@@ -1,14 +1,15 @@
 /** One line of the table: what previewd takes beside what plain tools take, in the same run. */
 export interface Row {
   name: string
-  unit: 'ms' | 'requests/s'
+  unit: 'ms' | 'requests/s' | 'sessions'
   /** What the plain side is, e.g. `sh -c "vite build"`. */
   beside: string
   previewd: number
   plain: number
   /** previewd / plain. */
   ratio: number
-  goal?: { ratio: number; means: 'at most' | 'at least' }
+  /** Of the ratio, or of what previewd has. */
+  goal?: { means: 'at most' | 'at least' } & ({ ratio: number } | { previewd: number })
   met?: boolean
   samples: { previewd: number[]; plain: number[] }
   /** Further numbers and observations, for the JSON and below the table. */
@@ -46,7 +47,8 @@ export function toRow(
   const ratio = previewd / plain
   const { goal, notes = [], ...rest } = row
   if (goal === undefined) return { ...rest, previewd, plain, ratio, notes }
-  const met = goal.means === 'at most' ? ratio <= goal.ratio : ratio >= goal.ratio
+  const [reached, wanted] = 'ratio' in goal ? [ratio, goal.ratio] : [previewd, goal.previewd]
+  const met = goal.means === 'at most' ? reached <= wanted : reached >= wanted
   return { ...rest, previewd, plain, ratio, goal, met, notes }
 }
 

@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import type { Client } from '../packages/previewd/test/e2e/client.ts'
+import { timed } from './row.ts'
 import type { Subject } from './subject.ts'
 
 const START_TIMEOUT_MS = 60_000
@@ -44,4 +45,15 @@ export async function startSession(client: Client, project: string): Promise<voi
 
 export async function stopSession(client: Client, project: string): Promise<void> {
   await fetch(`${client.url}/v1/projects/${project}/session`, { method: 'DELETE' })
+}
+
+/** Milliseconds from the start of the change until the page shows the text. */
+export async function untilSeen(
+  page: Page,
+  text: string,
+  change: (text: string) => Promise<void>,
+): Promise<number> {
+  const isSeen = `document.body.innerText.includes(${JSON.stringify(text)})`
+  const seen = page.waitForFunction(isSeen, undefined, { polling: 'raf' })
+  return await timed(() => Promise.all([change(text), seen]))
 }

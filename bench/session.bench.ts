@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { type Context, pushBuilt } from './context.ts'
-import type { PlainProject } from './plain-project.ts'
+import { makePlainProject, type PlainProject } from './plain-project.ts'
 import { poolUses } from './pool.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
-import { putSession, seeOnce, show, startSession, stopSession } from './session-steps.ts'
-import { editText, type Subject } from './subject.ts'
+import { putSession, seeOnce, show, startSession, stopSession, untilSeen } from './session-steps.ts'
+import { editText, type Subject, serverRendered } from './subject.ts'
 
 interface Wake {
   title: string
@@ -31,6 +32,10 @@ export async function sessionBench(context: Context): Promise<Row[]> {
     rows.push(await liveRow(context, subject, plain))
     for (const wake of WAKES) rows.push(await wakeRow(context, subject, plain, wake))
   }
+  const subject = serverRendered()
+  const plain = await makePlainProject(join(context.folder, 'plain'), subject)
+  await context.client.push(`warm-${subject.name}`, subject.files, { wait: 'built' })
+  rows.push(await editRow(context, subject, plain))
   return rows
 }
 
@@ -143,13 +148,6 @@ async function liveRow(context: Context, subject: Subject, plain: PlainProject):
     samples,
     notes: [`a worker waited for ${hits} of ${runs} starts`],
   })
-}
-
-/** Milliseconds from the start of the change until the page shows the text. */
-async function untilSeen(page: Page, text: string, change: (text: string) => Promise<void>): Promise<number> {
-  const isSeen = `document.body.innerText.includes(${JSON.stringify(text)})`
-  const seen = page.waitForFunction(isSeen, undefined, { polling: 'raf' })
-  return await timed(() => Promise.all([change(text), seen]))
 }
 
 /** Not what is published, which stands there until the session has a page. */

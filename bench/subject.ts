@@ -34,6 +34,18 @@ export function subjects(): Subject[] {
   ]
 }
 
+/** An app that a server renders, with a server of its own beside Vite. */
+export function serverRendered(): Subject {
+  return {
+    name: 'tanstack-start',
+    title: 'a TanStack Start app',
+    files: fixtureFiles('tanstack-start'),
+    edited: 'src/router.tsx',
+    text: /Greetings from linux/,
+    component: { file: 'src/routes/index.tsx', words: 'The words of this page.' },
+  }
+}
+
 /** The edited file of a run: its content and a line that no other run has. */
 export function edit(subject: Subject, run: string): Files {
   const content = subject.files[subject.edited]

@@ -31,6 +31,8 @@ export interface DevWorkerParts {
   memoryBytes: number
   processes: number
   logBytes: number
+  /** For an edit, until the dev server has answered; a minute by default. */
+  updateTimeoutMs?: number
   onLog: (project: string, line: LogLine) => void
 }
 
@@ -82,6 +84,7 @@ interface RunningServer {
   ended: Promise<string>
   generation: string
   token: string
+  updateTimeoutMs: number
 }
 
 /** One worker with the dev server of one project in it. */
@@ -95,6 +98,7 @@ export class DevWorker {
   readonly ended: Promise<string>
   readonly #worker: Worker
   readonly #token: string
+  readonly #updateTimeoutMs: number
   readonly #resources: AsyncDisposableStack
   #revision: number
   #files: Manifest
@@ -104,13 +108,14 @@ export class DevWorker {
   constructor(
     { task, egress, node, environment }: DevWorkerSpec,
     snapshot: Snapshot,
-    { server, worker, ended, generation, token }: RunningServer,
+    { server, worker, ended, generation, token, updateTimeoutMs }: RunningServer,
     resources: AsyncDisposableStack,
   ) {
     this.serving = { task, egress, ...(node && { node }) }
     this.environment = environment
     this.generation = generation
     this.#token = token
+    this.#updateTimeoutMs = updateTimeoutMs
     this.server = server
     this.ended = ended
     this.#worker = worker
@@ -187,7 +192,7 @@ export class DevWorker {
 
   /** A worker that takes no files or whose plugins never answer is of no use any more. */
   async #inTime<T extends unknown[]>(work: [...T]): Promise<{ -readonly [P in keyof T]: Awaited<T[P]> }> {
-    const timer = setTimeout(() => void this.#worker.stop(), UPDATE_TIMEOUT_MS)
+    const timer = setTimeout(() => void this.#worker.stop(), this.#updateTimeoutMs)
     try {
       return await Promise.all(work)
     } finally {
@@ -286,7 +291,9 @@ async function launch(
   if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
   const ended = server.ended.then((outcome) => explain(outcome, lastLine))
   const generation = recorded && recorded.bundle === server.bundle ? recorded.generation : fresh
-  return new DevWorker(spec, snapshot, { server, worker, ended, generation, token }, resources.move())
+  const { updateTimeoutMs = UPDATE_TIMEOUT_MS } = parts
+  const running = { server, worker, ended, generation, token, updateTimeoutMs }
+  return new DevWorker(spec, snapshot, running, resources.move())
 }
 
 function folderOf(task: DevTask): string {
