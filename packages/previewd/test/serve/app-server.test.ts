@@ -86,10 +86,12 @@ describe('a published build with a server', () => {
     expect(answer.headers).toMatchObject({ 'set-cookie': ['a=1'], 'cache-control': 'public, max-age=60' })
     expect(answer.headers['strict-transport-security']).toBeUndefined()
     expect(upstream.seen[0]?.headers.cookie).toBe('own=1')
+    await get('/data?a=1&previewd_grant=viewer&b=2')
+    expect(upstream.seen[1]?.url).toBe('/data?a=1&b=2')
     expect((await get('/.previewd/else')).status).toBe(404)
     expect((await get('/.previewd/status', {}, 'POST')).status).toBe(405)
     expect((await get('/sw.js', { 'service-worker': 'script' })).status).toBe(403)
-    expect(paths()).toEqual(['GET /data'])
+    expect(paths()).toEqual(['GET /data', 'GET /data?a=1&b=2'])
   })
 
   test('of a private project answers who has a grant, and no shared cache keeps it', async () => {

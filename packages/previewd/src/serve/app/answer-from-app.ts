@@ -3,6 +3,7 @@ import type { AppServers, Reached } from '../../model/app-server.ts'
 import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
+import { admission } from '../grant-cookie.ts'
 import { isNavigation } from '../navigation.ts'
 import { splitTarget } from '../request-path.ts'
 import { answerFromServer } from '../session/proxy.ts'
@@ -29,7 +30,7 @@ export interface AppVisit {
 export async function answerFromApp(
   visit: Visit,
   { buildId, only = false, servers, agent, underWay, instrumentedRevision }: AppVisit,
-  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
+  options: Pick<GatewayOptions, 'frameAncestors' | 'grants' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
   const { req, res, project } = visit
   if (!underWay.begin(project.id, res)) return sendMessage(req, res, FULL)
@@ -38,6 +39,7 @@ export async function answerFromApp(
   if (res.destroyed) return
   if (!('socket' in reached)) return sendMessage(req, res, whyNot(reached, visit.editor))
   const { rawPath, query } = splitTarget(req.url ?? '')
+  const { offered } = admission(req, query, project.id, options.grants)
   const tag =
     instrumentedRevision !== undefined && isNavigation(req)
       ? clientTag('build', instrumentedRevision)
@@ -45,7 +47,7 @@ export async function answerFromApp(
   const { visibility } = project.settings
   const server = {
     socket: reached.socket,
-    url: rawPath + query,
+    url: rawPath + (offered?.cleanQuery ?? query),
     agent,
     tag,
     isPrivate: visibility === 'private',
