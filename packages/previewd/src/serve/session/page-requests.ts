@@ -47,10 +47,13 @@ export class SeenRequests implements PageRequests {
 
 /** What a browser asks for, as far as a dev server answers by it; undefined for what is no part of loading a page. */
 export function toPageRequest(req: IncomingMessage, url: string): PageRequest | undefined {
-  if (req.method !== 'GET' || req.headers.range !== undefined) return undefined
+  const { range, authorization, 'sec-fetch-dest': dest } = req.headers
+  if (req.method !== 'GET' || range !== undefined) return undefined
+  // What a script asks for itself depends on who asks, and when: an answer that was given before may be another's.
+  if (authorization !== undefined || dest === 'empty') return undefined
   if (isNavigation(req)) return { url, accept: 'page', isModule: false }
   const accept = req.headers.accept?.includes('text/css') ? 'style' : 'any'
-  return { url, accept, isModule: req.headers['sec-fetch-dest'] === 'script' }
+  return { url, accept, isModule: dest === 'script' }
 }
 
 function withoutUpdateTime(url: string): string {
