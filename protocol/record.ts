@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { startDaemonUnderTest } from '../packages/previewd/test/e2e/daemon-under-test.ts'
 import { sampleProject } from '../packages/previewd/test/e2e/sample-project.ts'
 import { type Call, type Exchange, exchange } from './exchange.ts'
@@ -12,7 +15,12 @@ type Recorder = (name: string, call: Call) => Promise<Exchange>
 /** Calls of every kind to real servers, in the order in which a client would make them. */
 export async function recordExamples(): Promise<NamedExchange[]> {
   const recorded: NamedExchange[] = []
-  for (const [environment, sequence] of SERVERS) {
+  using source = folderOfPlan()
+  const servers = [
+    ...SERVERS,
+    [{ PREVIEWD_LOCAL_ROOTS: source.root }, fromSource(source.root)],
+  ] as typeof SERVERS
+  for (const [environment, sequence] of servers) {
     await using daemon = await startDaemonUnderTest(environment)
     const { url } = daemon.client
     const own: NamedExchange[] = []
@@ -21,7 +29,7 @@ export async function recordExamples(): Promise<NamedExchange[]> {
       own.push({ name, ...made })
       return made
     })
-    recorded.push(...withoutChance(own, url))
+    recorded.push(...withoutChance(own, url, source.root))
   }
   return recorded
 }
@@ -281,4 +289,58 @@ async function tooManyCalls(record: Recorder): Promise<void> {
   const list = get('/v1/projects', 'listProjects', 'A first call')
   await record('list-no-projects', { ...list, title: 'There are no projects' })
   await record('rate-limited', { ...list, title: 'Too many calls: when to try again stands in a header' })
+}
+
+/** A project as the first plan keeps it: the page in one folder, the server side in another. */
+function folderOfPlan(): Disposable & { root: string } {
+  const root = mkdtempSync(join(tmpdir(), 'previewd-protocol-'))
+  const files = { 'frontend/index.html': '<h1>Hello</h1>\n', 'backend/main.py': 'print("hello")\n' }
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, 'shop', path)), { recursive: true })
+    writeFileSync(join(root, 'shop', path), content)
+  }
+  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true }) }
+}
+
+function fromSource(root: string): (record: Recorder) => Promise<void> {
+  return async (record) => {
+    const shop = '/v1/projects/shop'
+    await record('put-project-with-source', {
+      ...{ title: 'A project whose files lie elsewhere', operation: 'putProject', method: 'PUT', path: shop },
+      body: {
+        source: { kind: 'local', path: join(root, 'shop') },
+        root: 'frontend',
+        externalId: 'platform:43',
+      },
+    })
+    const sync = (query: string, title: string, body: unknown) =>
+      post(`${shop}/sync${query}`, 'syncProject', title, body)
+    // Each is asked for before the server, which follows the folder, has heard of the change itself.
+    const write = (path: string, content: string) => writeFileSync(join(root, 'shop', path), content)
+    write('frontend/about.html', '<h1>About</h1>\n')
+    await record('sync', sync('?wait=built', 'Everything is compared, and what differs is fetched', {}))
+    write('frontend/index.html', '<h1>Hello, again</h1>\n')
+    await record(
+      'sync-named',
+      sync('', 'What changed is named, and fetched', {
+        changedFiles: [{ path: 'frontend/index.html' }],
+        deleted: ['frontend/old.html'],
+      }),
+    )
+    write('frontend/index.html', '<h1>Hello, at last</h1>\n')
+    await record(
+      'legacy-sync-from-source',
+      post(
+        '/sync-project/platform%3A43',
+        'legacySync',
+        'The call of the first plan, by the id of the platform',
+        {
+          changed_files: [
+            { path: 'index.html', type: 'frontend' },
+            { path: 'main.py', type: 'backend' },
+          ],
+        },
+      ),
+    )
+  }
 }

@@ -5,11 +5,12 @@ const START_MS = Date.parse('2026-01-02T12:00:00.000Z')
  * The same exchanges with the address, ids, times and secrets of no machine in particular; what was equal or later than
  * something else still is.
  */
-export function withoutChance<T>(exchanges: T[], url: string): T[] {
+export function withoutChance<T>(exchanges: T[], url: string, folder: string): T[] {
   const text = JSON.stringify(exchanges)
   const times = [...text.matchAll(TIME)].map(([time]) => Date.parse(time))
   const shiftMs = START_MS - Math.min(...times, Date.now())
   const calm = text
+    .replaceAll(folder, '/srv/apps')
     .replaceAll(url, 'http://127.0.0.1:4400')
     .replaceAll(`localhost:${new URL(url).port}`, 'localhost:4400')
     .replaceAll(TIME, (time) => new Date(Date.parse(time) + shiftMs).toISOString())
