@@ -318,7 +318,7 @@ function fromSource(root: string): (record: Recorder) => Promise<void> {
     // Each is asked for before the server, which follows the folder, has heard of the change itself.
     const write = (path: string, content: string) => writeFileSync(join(root, 'shop', path), content)
     write('frontend/about.html', '<h1>About</h1>\n')
-    await record('sync', sync('?wait=built', 'Everything is compared, and what differs is fetched', {}))
+    await record('sync', sync('?wait=built', 'Everything is compared; nothing differs', {}))
     write('frontend/index.html', '<h1>Hello, again</h1>\n')
     await record(
       'sync-named',
@@ -326,21 +326,6 @@ function fromSource(root: string): (record: Recorder) => Promise<void> {
         changedFiles: [{ path: 'frontend/index.html' }],
         deleted: ['frontend/old.html'],
       }),
-    )
-    write('frontend/index.html', '<h1>Hello, at last</h1>\n')
-    await record(
-      'legacy-sync-from-source',
-      post(
-        '/sync-project/platform%3A43',
-        'legacySync',
-        'The call of the first plan, by the id of the platform',
-        {
-          changed_files: [
-            { path: 'index.html', type: 'frontend' },
-            { path: 'main.py', type: 'backend' },
-          ],
-        },
-      ),
     )
   }
 }

@@ -91,8 +91,6 @@ interface RunningServer {
 export class DevWorker {
   readonly serving: Serving
   readonly environment: Environment | null
-  /** See {@link SessionAddress}. */
-  readonly generation: string
   readonly server: DevServer
   /** Resolves with the reason when the dev server is no more. */
   readonly ended: Promise<string>
@@ -100,6 +98,7 @@ export class DevWorker {
   readonly #token: string
   readonly #updateTimeoutMs: number
   readonly #resources: AsyncDisposableStack
+  #generation: string
   #revision: number
   #files: Manifest
   /** What edits did that came ahead of their revision. */
@@ -113,7 +112,7 @@ export class DevWorker {
   ) {
     this.serving = { task, egress, ...(node && { node }) }
     this.environment = environment
-    this.generation = generation
+    this.#generation = generation
     this.#token = token
     this.#updateTimeoutMs = updateTimeoutMs
     this.server = server
@@ -149,6 +148,11 @@ export class DevWorker {
     return this.#revision
   }
 
+  /** See {@link SessionAddress}. */
+  get generation(): string {
+    return this.#generation
+  }
+
   /** What has changed since the revision that it has. */
   changesTo({ files }: Snapshot) {
     return manifestDiff(this.#files, files)
@@ -169,6 +173,8 @@ export class DevWorker {
     this.#revision = snapshot.revision
     const kind = update.kind === 'none' ? this.#ahead : update.kind
     this.#ahead = 'none'
+    // A page that was loading meanwhile has modules of both servers, or did not get some of them at all.
+    if (kind === 'restart') this.#generation = randomBytes(12).toString('base64url')
     return { ...update, revision: snapshot.revision, kind }
   }
 

@@ -196,6 +196,16 @@ describe('a session', () => {
     await under.sessions.stop('broken', '')
   })
 
+  it('has pages loaded anew that were there, or on their way, when Vite restarted in place', async () => {
+    await live('restarts')
+    const before = under.sessions.address('restarts')
+    const revision = await edit('restarts', { 'vite.config.js': 'export default {}' })
+    expect(await under.sessions.apply('restarts')).toMatchObject({ revision, kind: 'restart' })
+    expect(under.sessions.address('restarts')?.socket).toBe(before?.socket)
+    expect(under.sessions.address('restarts')?.generation).not.toBe(before?.generation)
+    await under.sessions.stop('restarts', '')
+  })
+
   it('moves to another worker where the dependencies change, and keeps what it has where they cannot be had', async () => {
     await live('moves')
     const before = under.sessions.address('moves')?.socket
