@@ -304,9 +304,8 @@ function folderOfPlan(): Disposable & { root: string } {
 
 function fromSource(root: string): (record: Recorder) => Promise<void> {
   return async (record) => {
-    const shop = '/v1/projects/shop'
     await record('put-project-with-source', {
-      ...{ title: 'A project whose files lie elsewhere', operation: 'putProject', method: 'PUT', path: shop },
+      ...{ title: 'A project whose files lie elsewhere', operation: 'putProject', method: 'PUT', path: DEMO },
       body: {
         source: { kind: 'local', path: join(root, 'shop') },
         root: 'frontend',
@@ -314,7 +313,7 @@ function fromSource(root: string): (record: Recorder) => Promise<void> {
       },
     })
     const sync = (query: string, title: string, body: unknown) =>
-      post(`${shop}/sync${query}`, 'syncProject', title, body)
+      post(`${DEMO}/sync${query}`, 'syncProject', title, body)
     // Each is asked for before the server, which follows the folder, has heard of the change itself.
     const write = (path: string, content: string) => writeFileSync(join(root, 'shop', path), content)
     write('frontend/about.html', '<h1>About</h1>\n')
@@ -322,7 +321,7 @@ function fromSource(root: string): (record: Recorder) => Promise<void> {
     write('frontend/index.html', '<h1>Hello, again</h1>\n')
     await record(
       'sync-named',
-      sync('', 'What changed is named, and fetched', {
+      sync('', 'What changed is named', {
         changedFiles: [{ path: 'frontend/index.html' }],
         deleted: ['frontend/old.html'],
       }),
