@@ -248,11 +248,12 @@ export class StreamTracker implements AsyncDisposable {
     } finally {
       clearTimeout(timer)
     }
-    const dropped = [...this.#dropped.values()]
+    const left = this.#files.takeAll()
     return {
-      sent: [...this.#sent],
-      unsent: toChangeSet(this.#files.takeAll()),
-      dropped,
+      // An answer may have come for what was written anew meanwhile.
+      sent: [...this.#sent].filter((path) => !left.has(path)),
+      unsent: toChangeSet(left),
+      dropped: [...this.#dropped.values()],
       status: this.#status,
     }
   }
@@ -274,8 +275,14 @@ export class StreamTracker implements AsyncDisposable {
         return this.#tell(error)
       }
       const half = entries.length >> 1
-      await this.#sendRest(new Map(entries.slice(0, half)))
-      await this.#sendRest(new Map(entries.slice(half)))
+      const others = new Map(entries.slice(half))
+      try {
+        await this.#sendRest(new Map(entries.slice(0, half)))
+      } catch (failure) {
+        this.#files.putBack(others)
+        throw failure
+      }
+      await this.#sendRest(others)
     }
   }
 

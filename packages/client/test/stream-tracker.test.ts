@@ -14,6 +14,8 @@ afterEach(() => server.close())
 /** The way to the server, which can be cut or held. */
 class Way {
   isCut = false
+  /** Cut after so many batches. */
+  batchesLeft = Infinity
   #held: Promise<void> = Promise.resolve()
   release: () => void = () => undefined
   readonly calls: string[] = []
@@ -26,7 +28,7 @@ class Way {
 
   readonly fetch: typeof fetch = async (input, init) => {
     this.calls.push(`${init?.method} ${new URL(String(input)).pathname}`)
-    if (this.isCut) throw new TypeError('fetch failed')
+    if (this.isCut || this.batches > this.batchesLeft) throw new TypeError('fetch failed')
     await this.#held
     return fetch(input, init)
   }
@@ -212,6 +214,30 @@ test('a file that takes the place of a deleted folder is applied', async () => {
   tracker.fileDeleted('src/a/index.ts')
   expect((await tracker.finish()).dropped).toEqual([])
   expect(await arrived(project)).toEqual(['src/a'])
+})
+
+test('a way that is cut while it is found out what is refused loses none of the files', async () => {
+  const { way, tracker, write } = begin()
+  for (const path of ['a.ts', '../secret.txt', 'b.ts', 'c.ts']) write(path, path)
+  way.batchesLeft = 1
+  const { sent, unsent, dropped } = await tracker.finish()
+  expect([sent, dropped]).toEqual([[], []])
+  expect(Object.keys(unsent.files).toSorted()).toEqual(['../secret.txt', 'a.ts', 'b.ts', 'c.ts'])
+})
+
+test('what was written anew while it was sent does not count as sent', async () => {
+  const { way, tracker, write } = begin()
+  way.hold()
+  write('a.ts', 'old')
+  await expect.poll(() => way.calls.length).toBeGreaterThan(0)
+  way.release()
+  way.hold()
+  await expect.poll(() => way.batches).toBe(1)
+  write('a.ts', 'new')
+  way.batchesLeft = 1
+  way.release()
+  const { sent, unsent } = await tracker.finish()
+  expect([sent, unsent.files]).toEqual([[], { 'a.ts': 'new' }])
 })
 
 test('a key that is refused is tried once, and once more at the end', async () => {
