@@ -25,6 +25,7 @@ export interface NodeReleasesOptions {
 export class NodeUnavailable extends Error {}
 
 const PACKAGE = `node-linux-${process.arch}`
+const TEMPORARY = '.node-'
 const PROGRAM_ENTRY = 'package/bin/node'
 const MIB = 1024 * 1024
 const MAX_METADATA_BYTES = 64 * MIB
@@ -49,6 +50,7 @@ export class NodeReleases {
   readonly #options: NodeReleasesOptions
   readonly #now: () => number
   readonly #coming = new Map<number, Promise<NodeProgram>>()
+  #swept: Promise<void> | undefined
   readonly #failed = new Map<number, { atMs: number; error: NodeUnavailable }>()
 
   constructor(options: NodeReleasesOptions) {
@@ -64,6 +66,11 @@ export class NodeReleases {
   }
 
   async #find(major: number): Promise<NodeProgram> {
+    this.#swept ??= this.#sweep().catch((error: unknown) => {
+      this.#swept = undefined
+      throw error
+    })
+    await this.#swept
     const kept = await this.#kept(major)
     const isFresh = kept !== undefined && this.#now() - kept.checkedMs < REFRESH_AFTER_MS
     if (isFresh) return kept.program
@@ -86,6 +93,15 @@ export class NodeReleases {
     if (version === undefined) return undefined
     const program = this.#programOf(version)
     return { program, checkedMs: (await stat(program.path)).mtimeMs }
+  }
+
+  /** What a server left that ended in the middle of a download: some 100 MB each. */
+  async #sweep(): Promise<void> {
+    const { dir } = this.#options
+    await mkdir(dir, { recursive: true })
+    for (const name of await readdir(dir)) {
+      if (name.startsWith(TEMPORARY)) await rm(join(dir, name), { recursive: true, force: true })
+    }
   }
 
   /** Newest first. */
@@ -147,7 +163,7 @@ export class NodeReleases {
     await mkdir(dir, { recursive: true })
     // Not left to the umask: workers have other uids.
     await chmod(dir, 0o755)
-    const temporary = join(dir, `.node-${randomBytes(6).toString('hex')}`)
+    const temporary = join(dir, TEMPORARY + randomBytes(6).toString('hex'))
     try {
       await mkdir(temporary)
       await chmod(temporary, 0o755)

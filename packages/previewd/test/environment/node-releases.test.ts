@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -100,8 +100,10 @@ test('a newer release takes the place of one that is a month old, where it can b
   expect((await releases.get(20)).version).toBe('20.2.0')
 })
 
-test('what a download that was interrupted left is no release', async () => {
+test('what a download that was interrupted left is no release, and does not stay', async () => {
   await start([release('20.1.0')])
-  await writeFile(join(dir, '.node-abc'), '')
+  await mkdir(join(dir, '.node-abc'))
+  await writeFile(join(dir, '.node-abc/node'), 'half')
   expect((await open().get(20)).version).toBe('20.1.0')
+  expect(await readdir(dir)).toEqual(['node-v20.1.0'])
 })
