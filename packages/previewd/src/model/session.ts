@@ -54,6 +54,8 @@ export interface PageRequest {
 /** What the pages of sessions asked for, and got. */
 export interface PageRequests {
   of(project: string): readonly PageRequest[]
+  /** Of a project that is deleted: another one may get its name. */
+  forget(project: string): void
 }
 
 /** An answer of a dev server, as it was given: project code wrote it. */

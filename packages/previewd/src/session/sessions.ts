@@ -43,7 +43,7 @@ const MAX_WAIT_MS = 120_000
 const KEPT_MS = 10_000
 const MAX_REMEMBERED = 1000
 const ASLEEP = 'Asleep:'
-const NO_REQUESTS: PageRequests = { of: () => [] }
+const NO_REQUESTS: PageRequests = { of: () => [], forget: () => undefined }
 
 export function createSessions(options: SessionsOptions): LiveSessions {
   return new LiveSessions(options)
@@ -90,6 +90,9 @@ export class LiveSessions implements Sessions {
   async stop(project: string, reason: string, { keep = true } = {}): Promise<void> {
     const session = this.#sessions.get(project)
     if (session) await this.#end(session, reason, keep)
+    if (keep) return
+    this.#last.delete(project)
+    this.#options.requests?.forget(project)
   }
 
   view(project: string): SessionView {

@@ -35,6 +35,10 @@ export class SeenRequests implements PageRequests {
     return [...(this.#projects.get(project)?.values() ?? [])]
   }
 
+  forget(project: string): void {
+    this.#projects.delete(project)
+  }
+
   /** Addresses of the modules that pages imported, as they asked for them last. */
   modules(project: string): string[] {
     const seen = this.#projects.get(project)?.values() ?? []

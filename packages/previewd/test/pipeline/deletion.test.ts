@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { expect, it } from 'vitest'
+import { SeenRequests } from '../../src/serve/session/page-requests.ts'
 import { openPipeline } from './pipeline-under-test.ts'
 import { oneFile, only } from './sources-in-between.ts'
 
@@ -21,4 +22,15 @@ it('deletes a project whose files are just being fetched', async () => {
   await expect(under.pipeline.sync('demo', {})).rejects.toMatchObject({ code: 'PROJECT_NOT_FOUND' })
   await deletion
   expect(under.store.projects.get('demo')).toBeUndefined()
+})
+
+it('forgets what the pages of a deleted project asked for: another one may get its name', async () => {
+  const requests = new SeenRequests()
+  await using under = await openPipeline({ sessions: { requests } })
+  for (const id of ['demo', 'other']) {
+    under.pipeline.putProject(id, {})
+    requests.note(id, { url: '/src/secret.ts', accept: 'any', isModule: true })
+  }
+  await under.pipeline.deleteProject('demo')
+  expect([requests.modules('demo'), requests.modules('other')]).toEqual([[], ['/src/secret.ts']])
 })
