@@ -57,3 +57,14 @@ export async function untilSeen(
   const seen = page.waitForFunction(isSeen, undefined, { polling: 'raf' })
   return await timed(() => Promise.all([change(text), seen]))
 }
+
+/** Not what is published, which stands there until the session has a page. */
+export async function showLive(page: Page, url: string, text: RegExp | string): Promise<void> {
+  await page.goto(url, { waitUntil: 'commit' })
+  const pattern = text instanceof RegExp ? text : new RegExp(text)
+  await page.waitForFunction(
+    `document.querySelector('script[src*="@vite/client"]') !== null && ${pattern}.test(document.body.innerText)`,
+    undefined,
+    { polling: 'raf' },
+  )
+}

@@ -1,10 +1,9 @@
 import { join } from 'node:path'
-import type { Page } from 'playwright-core'
 import { type Context, pushBuilt } from './context.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
 import { poolUses } from './pool.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
-import { putSession, seeOnce, show, startSession, stopSession, untilSeen } from './session-steps.ts'
+import { putSession, seeOnce, show, showLive, startSession, stopSession, untilSeen } from './session-steps.ts'
 import { editText, type Subject, serverRendered } from './subject.ts'
 
 interface Wake {
@@ -148,15 +147,4 @@ async function liveRow(context: Context, subject: Subject, plain: PlainProject):
     samples,
     notes: [`a worker waited for ${hits} of ${runs} starts`],
   })
-}
-
-/** Not what is published, which stands there until the session has a page. */
-async function showLive(page: Page, url: string, text: RegExp | string): Promise<void> {
-  await page.goto(url, { waitUntil: 'commit' })
-  const pattern = text instanceof RegExp ? text : new RegExp(text)
-  await page.waitForFunction(
-    `document.querySelector('script[src*="@vite/client"]') !== null && ${pattern}.test(document.body.innerText)`,
-    undefined,
-    { polling: 'raf' },
-  )
 }
