@@ -222,6 +222,23 @@ describe('a request below a prefix', () => {
 })
 
 describe('an answer of a back end', () => {
+  test('is for no shared cache where the project is private', async () => {
+    await server.addSite('secret', {}, { visibility: 'private', proxy: { '/api': backend.origin } })
+    server.tokens.set('viewer', 'secret:viewer')
+    const cacheControl = async (given: string | undefined, label = 'secret') => {
+      answerWith(200, given === undefined ? {} : { 'cache-control': given })
+      const cookie = '__Host-previewd-secret=viewer'
+      return (await server.get(host(label), '/api/x', { cookie })).headers['cache-control']
+    }
+    expect(await cacheControl(undefined)).toBe('private')
+    expect(await cacheControl('public, max-age=60, s-maxage=600, immutable')).toBe(
+      'private, max-age=60, immutable',
+    )
+    expect(await cacheControl('no-store')).toBe('private, no-store')
+    expect(await cacheControl('public, max-age=60', 'demo')).toBe('public, max-age=60')
+    expect(await cacheControl(undefined, 'demo')).toBeUndefined()
+  })
+
   test('loses what would reach beyond the preview', async () => {
     answerWith(200, {
       'x-own': 'kept',

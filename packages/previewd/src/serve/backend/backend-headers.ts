@@ -26,16 +26,28 @@ export function toBackendHeaders(
   return headers
 }
 
-/** Rewrites what a back end says about itself into what is so at the preview's origin. */
+/**
+ * Rewrites what a back end says about itself into what is so at the preview's origin. Caches that many share must not
+ * keep what only those with a grant may see.
+ */
 export function backendAnswerRewriter(
   req: IncomingMessage,
   { target }: ProxyRule,
+  isPrivate: boolean,
 ): (name: string, value: string) => string {
   const isSecure = keepsSecureCookies(req)
   return (name, value) => {
+    if (name === 'cache-control' && isPrivate) return toPrivate(value)
     if (name === 'location' || name === 'content-location') return toOwnLocation(value, target)
     return name === 'set-cookie' ? toOwnCookie(value, basePathOf(target), isSecure) : value
   }
+}
+
+function toPrivate(cacheControl: string): string {
+  const kept = cacheControl.split(',').map((directive) => directive.trim())
+  const isForShared = (directive: string) =>
+    /^(?:$|public$|private(?:=|$)|s-maxage=|proxy-revalidate$)/i.test(directive)
+  return ['private', ...kept.filter((directive) => !isForShared(directive))].join(', ')
 }
 
 /**

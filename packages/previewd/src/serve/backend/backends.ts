@@ -59,10 +59,12 @@ export class Backends {
       return sendBackendFailure(req, res, rule, TOO_MANY)
     }
     this.#count(project.id, 1)
+    const isPrivate = project.settings.visibility === 'private'
     try {
       await forward(req, res, {
         asking: { ...this.#ask(req, project, rule), agent: this.#agents[toProtocol(rule.target)] },
-        rewrite: backendAnswerRewriter(req, rule),
+        rewrite: backendAnswerRewriter(req, rule, isPrivate),
+        isPrivate,
         frameAncestors: this.#gateway.frameAncestors,
         timeoutMs: this.#options.timeoutMs,
         bodyBytes: this.#options.bodyBytes,
@@ -90,7 +92,8 @@ export class Backends {
   ): UpgradeRefusal | undefined {
     const { grants, isEditor } = this.#gateway
     const { role } = admission(req, splitTarget(req.url ?? '').query, project.id, grants)
-    const isAdmitted = project.settings.visibility === 'public' || role !== undefined || isEditor(req)
+    const isPrivate = project.settings.visibility === 'private'
+    const isAdmitted = !isPrivate || role !== undefined || isEditor(req)
     if (!isOwnOrigin(req) || !isAdmitted) return 403
     if (!isWebSocket(req)) return 400
     try {
@@ -98,7 +101,7 @@ export class Backends {
       return tunnels.open(socket, head, {
         project: project.id,
         asking,
-        rewrite: backendAnswerRewriter(req, rule),
+        rewrite: backendAnswerRewriter(req, rule, isPrivate),
       })
     } catch (error) {
       this.#gateway.logger.debug(

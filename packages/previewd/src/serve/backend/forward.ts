@@ -24,6 +24,8 @@ export interface Forwarding {
   asking: RequestOptions
   /** A header of its answer as the client gets it, by its lower-case name. */
   rewrite: (name: string, value: string) => string
+  /** What says nothing of caches must not be kept by those that many share. */
+  isPrivate: boolean
   frameAncestors: readonly string[]
   /** Silence that is waited for, at the beginning and in between. */
   timeoutMs: number
@@ -39,7 +41,9 @@ export async function forward(req: IncomingMessage, res: ServerResponse, to: For
   const answer = await ask(req, res, to)
   // The client may still be sending what the back end did not wait for.
   if (!req.complete) res.shouldKeepAlive = false
-  res.writeHead(answer.statusCode ?? 502, toClientHeaders(answer.rawHeaders, to))
+  const headers = toClientHeaders(answer.rawHeaders, to)
+  if (to.isPrivate && answer.headers['cache-control'] === undefined) headers.push('Cache-Control', 'private')
+  res.writeHead(answer.statusCode ?? 502, headers)
   // A stream may say nothing for a while.
   res.flushHeaders()
   await pipeline(answer, res)
