@@ -26,8 +26,8 @@ export interface BundleOf {
 
 /** A bundle of a large app takes seconds. */
 const BUNDLE_TIMEOUT_MS = 60_000
-/** The address of a bundled dependency in what Vite made of an import. */
-const DEPENDENCY = /"(\/[^"\s]*\/deps\/[^"\s]+)"/g
+/** What may be the address of a bundled dependency in what Vite made of an import. */
+const ADDRESS = /"(\/[^"\s]{1,500})"/g
 const MAX_DEPENDENCIES = 1000
 
 /**
@@ -85,7 +85,8 @@ async function askForModule(worker: DevWorker, url: string): Promise<string[]> {
   const request = { url, accept: 'any' as const, isModule: true }
   const keep = (_: unknown, { body }: { body: Buffer }) => (text = body.toString('utf8'))
   await askAll(worker.server.socket, [request], keep, BUNDLE_TIMEOUT_MS)
-  return [...text.matchAll(DEPENDENCY)].slice(0, MAX_DEPENDENCIES).map(([, found = '']) => found)
+  const addresses = Iterator.from(text.matchAll(ADDRESS)).map(([, found = '']) => found)
+  return [...addresses.filter((address) => address.includes('/deps/')).take(MAX_DEPENDENCIES)]
 }
 
 /** The files of a recipe, as those of a project that nobody has. */

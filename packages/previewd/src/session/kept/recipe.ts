@@ -22,11 +22,12 @@ const CONFIG = /^vite\.config\.[cm]?[jt]s$/
 /** Vite takes another lockfile for other packages. */
 const LOCKFILE = /^(?:package-lock\.json|npm-shrinkwrap\.json|yarn\.lock|pnpm-lock\.yaml|bun\.lockb?)$/
 /** A configuration that brings in other files of the project does not say all by itself. */
-const OWN_IMPORT = /\b(?:from|import|require)\s*\(?\s*['"]\.{0,2}\//
+const OWN_IMPORT = /\b(?:from|import|require)\s{0,20}(?:\(\s{0,20})?['"]\.{0,2}\//
 const SOURCE = /\.(?:[cm]?[jt]sx?|vue|svelte)$/
 const NO_SOURCE = /(?:^|\/)(?:node_modules|dist|\.[^/]+)\/|\.d\.ts$|\.(?:test|spec|config)\.[^/]+$/
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*["']([\w@][\w@./-]*)["']/g
-const TYPE_IMPORT = /\bimport\s+type\b[^'"]*["'][^'"]*["']/g
+/** Whose files these are may want the server to search them for ever: nothing here is searched twice. */
+const IMPORT = /\b(?:from|import)\s{0,20}(?:\(\s{0,20})?["']([\w@][\w@./-]{0,200})["']/g
+const TYPE_IMPORT = /\bimport\s{1,20}type\b(?:(?!\bimport\b)[^'"]){0,2000}["'][^'"\n]{0,200}["']/g
 /** What a page imports besides scripts is nothing to bundle. */
 const NO_SCRIPT = /\.(?:css|scss|sass|less|svg|png|jpe?g|gif|webp|woff2?|json)$/
 const MAX_FILE_BYTES = 512 * 1024
@@ -43,7 +44,8 @@ export async function bundleRecipe(
   const configs = inRoot.filter(({ path }) => CONFIG.test(posix.relative(root, path)))
   if (task.kind !== 'vite-dev' || task.framework || configs.length > 1) return undefined
   const files = new Map<string, Buffer>()
-  for (const { path } of configs) {
+  for (const { path, size } of configs) {
+    if (size > MAX_FILE_BYTES) return undefined
     const content = await snapshot.read(path)
     if (OWN_IMPORT.test(content.toString('utf8'))) return undefined
     files.set(path, content)

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import PQueue from 'p-queue'
 import type { Environment } from '../../model/environment.ts'
@@ -45,14 +46,23 @@ export class SharedBundles {
     const { key } = recipe
     if (this.#due.has(key) || this.#failed.has(key) || this.#due.size >= MAX_WAITING) return
     this.#due.add(key)
-    const timer = setTimeout(() => void this.#queue.add(() => this.#make(recipe, make)), PAUSE_MS)
-    this.#closing.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    void this.#makeLater(recipe, make)
   }
 
   async close(): Promise<void> {
     this.#closing.abort()
     this.#queue.clear()
     await this.#queue.onIdle()
+  }
+
+  async #makeLater(recipe: Recipe, make: MakeBundle): Promise<void> {
+    try {
+      await delay(PAUSE_MS, undefined, { signal: this.#closing.signal })
+    } catch {
+      // The server ends.
+      return
+    }
+    await this.#queue.add(() => this.#make(recipe, make))
   }
 
   async #make(recipe: Recipe, make: MakeBundle): Promise<void> {

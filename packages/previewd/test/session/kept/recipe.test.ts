@@ -72,6 +72,17 @@ describe('the recipe of a bundle', () => {
     expect((await recipeOf(files, '', key))?.key).not.toBe((await recipeOf(APP))?.key)
   })
 
+  test.each([
+    ['spaces', `from${' '.repeat(400_000)}`],
+    ['parentheses', 'import('.repeat(60_000)],
+    ['types', 'import type '.repeat(40_000)],
+    ['a name', `from '${'a/'.repeat(200_000)}`],
+  ])('is found in sources that are made to be searched for ever: %s', async (_, text) => {
+    const files = { ...APP, 'src/hostile.ts': text }
+    expect((await recipeOf(files))?.key).toBe((await recipeOf(APP))?.key)
+    expect(await recipeOf({ ...APP, 'vite.config.ts': `${text}${' '.repeat(600_000)}` })).toBe(undefined)
+  })
+
   test('does not exist where the configuration brings in other files, or nothing is imported', async () => {
     expect(await recipeOf({ ...APP, 'vite.config.ts': `import x from './x.js'\nexport default x` })).toBe(
       undefined,
