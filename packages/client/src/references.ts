@@ -1,6 +1,9 @@
-const IMPORT = /(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"\n]+)['"]/g
-const STYLE_IMPORT = /@import\s+(?:url\()?['"]([^'"\n]+)['"]/g
-const PAGE_REFERENCE = /<(?:script\b[^>]*\ssrc|link\b[^>]*\shref)=["']([^"'\n]+)["']/g
+/** Each with a bound where it could look through all that follows again and again. */
+const IMPORT = /\b(?:from|import)\s{0,99}(?:\(\s{0,99})?['"]([^'"\n]{1,999})['"]/g
+const STYLE_IMPORT = /@import\s{1,99}(?:url\()?['"]([^'"\n]{1,999})['"]/g
+const PAGE_REFERENCE = /<(?:script\b[^>]{0,299}\ssrc|link\b[^>]{0,299}\shref)=["']([^"'\n]{1,999})["']/g
+/** What names other files stands at the beginning; the rest of a long one is not looked at. */
+const LOOKED_AT_CHARS = 256 * 1024
 
 const CODE = /\.(?:[cm]?[jt]sx?|vue|svelte|astro)$/
 const STYLE = /\.(?:css|scss|sass|less)$/
@@ -63,7 +66,7 @@ export function coherent(
 }
 
 function matches(pattern: RegExp, content: string): string[] {
-  return [...content.matchAll(pattern)].map(([, reference = '']) => reference)
+  return [...content.slice(0, LOOKED_AT_CHARS).matchAll(pattern)].map(([, reference = '']) => reference)
 }
 
 function bare(reference: string): string {

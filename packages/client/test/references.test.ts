@@ -25,6 +25,15 @@ test.each([
 })
 
 test.each([
+  ['src/a.ts', `from${' '.repeat(600_000)}`],
+  ['src/a.ts', 'import('.repeat(80_000)],
+  ['src/a.css', `@import${' '.repeat(600_000)}`.repeat(2)],
+  ['a.html', '<script '.repeat(80_000)],
+])('%s may be made to be searched for ever', (path, content) => {
+  expect(referencesOf(path, content)).toEqual([])
+})
+
+test.each([
   ['src/Header', 'src/Header.tsx'],
   ['src/pages', 'src/pages/index.ts'],
   ['src/data.json', 'src/data.json'],
