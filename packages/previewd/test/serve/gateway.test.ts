@@ -340,10 +340,11 @@ test('a client that hangs up in the middle of a large file is no error', async (
 })
 
 test('a WebSocket is refused to who is no editor', async () => {
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
   await server.addSite('demo', { 'index.html': 'x' })
   const socket = connect(server.port, '127.0.0.1')
   socket.write(
-    `GET / HTTP/1.1\r\nHost: demo.localhost:${server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n`,
+    `GET / HTTP/1.1\r\nHost: demo.localhost:${server.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${key}\r\n\r\n`,
   )
   const [chunk] = await once(socket, 'data')
   expect(String(chunk)).toMatch(/^HTTP\/1.1 403/)

@@ -113,6 +113,8 @@ describe('a session', () => {
   })
   it('shows an edit while it is written, and takes it back where it does not become a revision', async () => {
     await live('ahead')
+    // A module that no page has asked for yet needs no update.
+    await get('ahead', '/a.js')
     await get('ahead', '/main.js')
     const { promise: durable, resolve: write } = Promise.withResolvers<void>()
     const edited = { 'a.js': 'export const a = "seen early"' }

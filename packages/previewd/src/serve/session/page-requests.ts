@@ -4,9 +4,9 @@ import type { PageRequest, PageRequests } from '../../model/session.ts'
 import { isNavigation } from '../navigation.ts'
 
 /** Projects whose requests are remembered. */
-const MAX_PROJECTS = 500
-const MAX_REQUESTS_PER_PROJECT = 2000
-const MAX_URL_LENGTH = 1024
+const MAX_PROJECTS = 200
+const MAX_REQUESTS_PER_PROJECT = 1000
+const MAX_URL_LENGTH = 512
 /** Vite adds to the address of a module when it sent an update for it. */
 const UPDATE_TIME = /([?&])t=\d{13}(&|$)/
 

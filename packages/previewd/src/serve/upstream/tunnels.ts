@@ -54,7 +54,7 @@ export class Tunnels {
       tunnels.delete(tunnel)
       if (tunnels.size === 0) this.#byProject.delete(to.project)
     })
-    void connectWhenKnown(socket, head, to)
+    connectWhenKnown(socket, head, to).catch(() => refuseUpgrade(socket, 502))
     return undefined
   }
 

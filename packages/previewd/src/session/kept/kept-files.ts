@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import PQueue from 'p-queue'
 import { PreviewdError } from '../../errors.ts'
 import { KeyedQueue } from '../../lib/keyed-queue.ts'
 import type { Environment } from '../../model/environment.ts'
@@ -9,6 +10,8 @@ import { recordPage } from './record-page.ts'
 import { Recording } from './recording.ts'
 
 const MAX_WAITING = 16
+/** What is kept goes through memory, and all sessions end at once when the server does. */
+const SIDE_BY_SIDE = 2
 
 /**
  * What outlives the sleep of a session and shortens its next start: the bundle that its dev server made of the
@@ -23,20 +26,14 @@ export class KeptFiles {
     () => new PreviewdError('OVERLOADED', 'Too many sessions end.'),
   )
 
+  readonly #keeping = new PQueue({ concurrency: SIDE_BY_SIDE })
+
   constructor(dataDir: string) {
     this.#dataDir = dataDir
   }
 
   async keep(project: string, leaving: Leaving): Promise<void> {
-    await this.#queue.run(project, async () => {
-      // Not with its parents: a project that is deleted meanwhile stays deleted.
-      await mkdir(this.#folder(project)).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') throw error
-      })
-      const bundle = await leaving.server.freshen()
-      await recordPage(this.#page(project), leaving, bundle)
-      if (leaving.environment) await collectBundle(this.#bundle(project), leaving, leaving.environment.key)
-    })
+    await this.#queue.run(project, () => this.#keeping.add(() => this.#keep(project, leaving)))
   }
 
   /** The last page, as it was recorded; it has to be closed. */
@@ -47,6 +44,16 @@ export class KeptFiles {
   /** The bundle, to be put into a worker with the same environment. `folder` is relative to /app. */
   async bundle(project: string, environment: Environment, folder: string): Promise<KeptBundle | undefined> {
     return await this.#queue.run(project, () => openBundle(this.#bundle(project), environment.key, folder))
+  }
+
+  async #keep(project: string, leaving: Leaving): Promise<void> {
+    // Not with its parents: a project that is deleted meanwhile stays deleted.
+    await mkdir(this.#folder(project)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+    const bundle = await leaving.server.freshen()
+    if (leaving.environment) await collectBundle(this.#bundle(project), leaving, leaving.environment.key)
+    await recordPage(this.#page(project), leaving, bundle)
   }
 
   #folder(project: string): string {

@@ -4,6 +4,7 @@ import { gzip } from 'node:zlib'
 import PQueue from 'p-queue'
 import { PackWriter } from '../../lib/pack/pack-writer.ts'
 import type { PageRequest } from '../../model/session.ts'
+import { WorkerError } from '../../model/worker.ts'
 import type { Leaving } from './leaving.ts'
 import { FORMAT, INDEX, type RecordingIndex } from './recording.ts'
 
@@ -23,7 +24,7 @@ const compress = promisify(gzip)
 
 /**
  * Asks a dev server once more for all that its pages asked for, and keeps the answers. It has them in memory; what it
- * does not know any more is left out.
+ * does not know any more is left out. Rejects with a WorkerError where it does not answer: half a page is of no use.
  */
 export async function recordPage(
   path: string,
@@ -33,10 +34,11 @@ export async function recordPage(
   const answers = new Map<PageRequest, Answer>()
   const total = { bytes: 0 }
   const wanted = requests.map((request) => ofBundle(request, bundle))
-  await askAll(server.socket, wanted, (request, answer) => {
+  const missing = await askAll(server.socket, wanted, (request, answer) => {
     total.bytes += answer.body.length
     if (total.bytes <= MAX_RECORDING_BYTES) answers.set(request, answer)
   })
+  if (missing > 0) throw new WorkerError('ended', 'The dev server does not answer any more.')
   const index: RecordingIndex = {
     format: FORMAT,
     ...page,
@@ -70,22 +72,31 @@ function ofBundle(request: PageRequest, bundle: string | undefined): PageRequest
     : request
 }
 
-/** Lets a dev server transform what it is asked for, so that it knows the modules that open pages have. */
+/**
+ * Lets a dev server transform what it is asked for, so that it knows the modules that open pages have. Resolves with the
+ * number of requests that were not answered at all.
+ */
 export async function askAll(
   socketPath: string,
   requests: readonly PageRequest[],
   onAnswer: (request: PageRequest, answer: Answer) => void = () => undefined,
   timeoutMs = ANSWER_TIMEOUT_MS,
-): Promise<void> {
+): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: SIDE_BY_SIDE })
   const queue = new PQueue({ concurrency: SIDE_BY_SIDE })
+  let missing = 0
   try {
     await queue.addAll(
       requests.map((request) => async () => {
-        const answer = await askFor(request, { socketPath, agent, timeoutMs }).catch(() => undefined)
-        if (answer) onAnswer(request, answer)
+        try {
+          const answer = await askFor(request, { socketPath, agent, timeoutMs })
+          if (answer) onAnswer(request, answer)
+        } catch {
+          missing++
+        }
       }),
     )
+    return missing
   } finally {
     agent.destroy()
   }

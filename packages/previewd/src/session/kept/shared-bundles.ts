@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { LRUCache } from 'lru-cache'
 import PQueue from 'p-queue'
+import { PreviewdError } from '../../errors.ts'
 import type { Environment } from '../../model/environment.ts'
 import { type KeptBundle, openBundle } from './bundle.ts'
 import type { Recipe } from './recipe.ts'
@@ -70,9 +71,10 @@ export class SharedBundles {
       await mkdir(this.#folder, { recursive: true, mode: 0o700 })
       await make(recipe, this.#path(recipe), this.#closing.signal)
       await this.#evict()
-    } catch {
-      // Each project goes on to make its own.
-      this.#failed.set(recipe.key, true)
+    } catch (error) {
+      // Each project goes on to make its own. What was in the way of the worker itself may be gone the next time.
+      const isPassing = error instanceof PreviewdError || this.#closing.signal.aborted
+      if (!isPassing) this.#failed.set(recipe.key, true)
     } finally {
       this.#due.delete(recipe.key)
     }
