@@ -1,4 +1,5 @@
-import type { Changes } from './protocol.ts'
+import type { Changes, ChangesAnswer } from './protocol.ts'
+import type { WaitOptions } from './wait.ts'
 
 /** Content of a file: text, or bytes. */
 export type FileContent = string | Uint8Array
@@ -11,6 +12,16 @@ export interface ChangeSet {
   baseRevision?: number
   /** Delete every file that is not in `files`: they are the whole project. */
   replace?: boolean
+}
+
+export type AppliedChanges = ChangesAnswer & {
+  /** True where `wait` was not reached in time: `status` says how far it is. */
+  timedOut: boolean
+}
+
+export interface ApplyOptions extends WaitOptions {
+  /** Makes repeats of this very call one; each call has one of its own unless it is given. */
+  idempotencyKey?: string
 }
 
 /** Bytes go as base64 in JSON up to here, which costs a third more; beyond it as parts of a form. */

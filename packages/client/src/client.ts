@@ -15,7 +15,7 @@ export {
 export type { EventOptions, ProjectEventType, ProjectHappening } from './events.ts'
 export type { LiveSession } from './live-session.ts'
 export type { CallOptions, ClientOptions } from './options.ts'
-export type { AppliedChanges, ApplyOptions, PreviewUrlOptions, Project } from './project.ts'
+export type { PreviewUrlOptions, Project } from './project.ts'
 export type { ProjectBuild } from './project-build.ts'
 export type { ProjectFiles } from './project-files.ts'
 export type { Projects } from './projects.ts'

@@ -1,4 +1,4 @@
-import { bodyOf, type ChangeSet } from './changes.ts'
+import { type AppliedChanges, type ApplyOptions, bodyOf, type ChangeSet } from './changes.ts'
 import { PreviewdError, PreviewdFailedError } from './errors.ts'
 import { type EventOptions, type ProjectHappening, projectEvents, until } from './events.ts'
 import { LiveSession } from './live-session.ts'
@@ -21,16 +21,6 @@ import type {
 import { StreamTracker, type TrackerOptions } from './stream-tracker.ts'
 import type { Transport } from './transport.ts'
 import { type WaitOptions, waitOf } from './wait.ts'
-
-export type AppliedChanges = ChangesAnswer & {
-  /** True where `wait` was not reached in time: `status` says how far it is. */
-  timedOut: boolean
-}
-
-export interface ApplyOptions extends WaitOptions {
-  /** Makes repeats of this very call one; each call has one of its own unless it is given. */
-  idempotencyKey?: string
-}
 
 export interface PreviewUrlOptions extends CallOptions {
   /** `editor` sees the live session, `viewer` a private preview. Without it: the plain address of the preview. */

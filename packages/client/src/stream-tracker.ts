@@ -1,7 +1,6 @@
-import type { ChangeSet } from './changes.ts'
+import type { AppliedChanges, ApplyOptions, ChangeSet } from './changes.ts'
 import { PreviewdError, PreviewdTimeoutError } from './errors.ts'
 import type { CallOptions } from './options.ts'
-import type { AppliedChanges, ApplyOptions } from './project.ts'
 import type { Manifest, Status } from './protocol.ts'
 import { delayMs, sleep } from './retry.ts'
 import { type Batch, TrackedFiles, toChangeSet } from './tracked-files.ts'

@@ -5,7 +5,10 @@ import { Header } from './Header.tsx'
 
 export function Layout() {
   const { pathname } = useLocation()
-  useEffect(() => window.scrollTo({ top: 0, behavior: 'instant' }), [pathname])
+  useEffect(() => {
+    // Newer browsers answer with a promise, which is nothing to clean up with.
+    window.scrollTo({ top: 0, behavior: 'instant' })
+  }, [pathname])
 
   return (
     <div className="flex min-h-dvh flex-col">

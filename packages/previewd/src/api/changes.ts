@@ -7,7 +7,7 @@ import { readChanges } from '../sync/read-changes.ts'
 import type { ApiContext } from './context.ts'
 import { changesAnswer, changesBody, changesQuery } from './schemas/changes.ts'
 import { problems, projectParams } from './schemas/common.ts'
-import { waitForRevision } from './wait.ts'
+import { answerApplied } from './wait.ts'
 
 const tags = ['Files']
 
@@ -55,19 +55,8 @@ export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
       handler: async (request, reply) => {
         const { id } = request.params
         const applied = await apply(request, reply, id)
-        const waited = await waitForRevision(context, reply, {
-          project: id,
-          revision: applied.revision,
-          ...request.query,
-        })
-        const { code, status, reason } = waited
-        return reply.code(code).send({
-          project: id,
-          ...applied,
-          status,
-          ...(reason === 'no_viewer' && { painted: null }),
-          ...(reason && { reason }),
-        })
+        const { code, answer } = await answerApplied(context, reply, id, applied, request.query)
+        return reply.code(code).send(answer)
       },
     })
   }

@@ -3,7 +3,7 @@ import type { SyncRequest } from '../model/pipeline.ts'
 import { type ApiContext, requireProject } from './context.ts'
 import { changesAnswer, type SyncBody, syncBody } from './schemas/changes.ts'
 import { problems, projectParams, waitQuery } from './schemas/common.ts'
-import { waitForRevision } from './wait.ts'
+import { answerApplied } from './wait.ts'
 
 const tags = ['Files']
 
@@ -33,19 +33,8 @@ export function syncRoute(context: ApiContext): FastifyPluginAsyncZod {
           () => asked,
           () => pipeline.sync(id, asked),
         )
-        const waited = await waitForRevision(context, reply, {
-          project: id,
-          revision: applied.revision,
-          ...request.query,
-        })
-        const { code, status, reason } = waited
-        return reply.code(code).send({
-          project: id,
-          ...applied,
-          status,
-          ...(reason === 'no_viewer' && { painted: null }),
-          ...(reason && { reason }),
-        })
+        const { code, answer } = await answerApplied(context, reply, id, applied, request.query)
+        return reply.code(code).send(answer)
       },
     })
   }

@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { PreviewdError } from '../errors.ts'
+import type { AppliedChanges } from '../model/files.ts'
 import type { WaitPoint } from '../model/pipeline.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { ApiContext } from './context.ts'
@@ -48,6 +49,20 @@ export async function waitForRevision(
     return { code, status: { ...status, painted: null }, reason: 'no_viewer' }
   }
   return { code, status }
+}
+
+/** What a call that brought files in is answered with, once their revision got as far as was asked. */
+export async function answerApplied(
+  context: ApiContext,
+  reply: FastifyReply,
+  project: string,
+  applied: AppliedChanges,
+  wait: Wait,
+) {
+  const { revision } = applied
+  const { code, status, reason } = await waitForRevision(context, reply, { project, revision, ...wait })
+  const painted = reason === 'no_viewer' ? { painted: null } : {}
+  return { code, answer: { project, ...applied, status, ...painted, ...(reason && { reason }) } }
 }
 
 /** False where there is no room for it. */

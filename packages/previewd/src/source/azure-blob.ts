@@ -124,8 +124,7 @@ export class AzureBlobSource implements Source {
       sizeBytes: answer.contentLength ?? 0,
       timeoutMs: this.#options.timeoutMs,
       signal,
-      broken: (reason) =>
-        new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} sent "${path}" only in part: ${reason}.`),
+      of: { service: SERVICE, path },
     })
   }
 

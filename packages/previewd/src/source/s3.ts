@@ -140,8 +140,7 @@ export class S3Source implements Source {
       sizeBytes: answer.ContentLength ?? 0,
       timeoutMs: this.#options.timeoutMs,
       signal,
-      broken: (reason) =>
-        new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} sent "${path}" only in part: ${reason}.`),
+      of: { service: SERVICE, path },
     })
   }
 

@@ -1,9 +1,9 @@
 import type { Readable } from 'node:stream'
-import type { PreviewdError } from '../errors.ts'
+import { PreviewdError } from '../errors.ts'
 
 /**
  * The bytes of a body, which have to be `sizeBytes` and to keep coming: one that is silent for `timeoutMs`, breaks or
- * ends too early throws what `broken` makes of the cause. Whoever ends the iteration lets go of the connection.
+ * ends too early throws SOURCE_UNREACHABLE with the reason. Whoever ends the iteration lets go of the connection.
  */
 export function watchedBody(body: Readable, limits: BodyLimits): AsyncIterable<Buffer> {
   // A connection that breaks before anybody reads must not end the server; whoever reads hears of it.
@@ -25,7 +25,7 @@ export function watchedBody(body: Readable, limits: BodyLimits): AsyncIterable<B
 
 async function* watch(
   body: Readable,
-  { sizeBytes, timeoutMs, signal, broken }: BodyLimits,
+  { sizeBytes, timeoutMs, signal, of }: BodyLimits,
 ): AsyncGenerator<Buffer, void, undefined> {
   let doneBytes = 0
   let reason = 'the connection broke'
@@ -45,18 +45,23 @@ async function* watch(
   } catch {
     signal.throwIfAborted()
     // What the SDK says may hold a signed address.
-    throw broken(reason)
+    throw cutShort(of, reason)
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', abort)
     body.destroy()
   }
-  if (doneBytes !== sizeBytes) throw broken(`it ended at byte ${doneBytes} of ${sizeBytes}`)
+  if (doneBytes !== sizeBytes) throw cutShort(of, `it ended at byte ${doneBytes} of ${sizeBytes}`)
+}
+
+function cutShort({ service, path }: BodyLimits['of'], reason: string): PreviewdError {
+  return new PreviewdError('SOURCE_UNREACHABLE', `${service} sent "${path}" only in part: ${reason}.`)
 }
 
 interface BodyLimits {
   sizeBytes: number
   timeoutMs: number
   signal: AbortSignal
-  broken: (reason: string) => PreviewdError
+  /** For the words of an error. */
+  of: { service: string; path: string }
 }
