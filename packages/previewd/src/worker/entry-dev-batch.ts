@@ -45,6 +45,8 @@ export class HotBatches {
   /** Updates that pages have not got, because something else in their batch did not compile. */
   #held: Update[] = []
   #holdsReload = false
+  /** Update messages since pages were last told of a revision: one that heard fewer of them does not show it. */
+  #updates = 0
   /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
   readonly #broken = new Set<string>()
 
@@ -75,9 +77,14 @@ export class HotBatches {
     }
     if ((await settling) || reload) this.#holdsReload = true
     const result = await this.#finish(all, payloads, revision !== null)
-    if (revision !== null)
-      this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind: result.kind } })
+    if (revision !== null) this.#tellRevision(revision, result)
     return result
+  }
+
+  #tellRevision(revision: number, { kind }: BatchResult): void {
+    const updates = this.#updates
+    this.#updates = 0
+    this.#send({ type: 'custom', event: REVISION_EVENT, data: { revision, kind, updates } })
   }
 
   /** Vite's own listeners do the work; each is waited for. */
@@ -189,6 +196,7 @@ export class HotBatches {
   }
 
   #send(payload: Payload): void {
+    if (payload.type === 'update') this.#updates++
     this.#server.ws.send(payload)
   }
 

@@ -77,7 +77,7 @@ if (hot && client) {
   hot.on('vite:afterUpdate', () => client.updated())
   hot.on('vite:beforeFullReload', () => client.reloading())
   hot.on('vite:error', () => client.failed())
-  hot.on('${REVISION_EVENT}', ({ revision }) => client.reached(revision))
+  hot.on('${REVISION_EVENT}', ({ revision, updates }) => client.reached(revision, updates))
 }
 `
 

@@ -42,3 +42,30 @@ test('an editor sees each change in the open page, without a reload, and others 
   await daemon.restart()
   expect((await daemon.client.status('live')).session).toMatchObject({ state: 'off' })
 })
+
+test('a page that an update never reached does not take itself for current, and is loaded anew', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const first = { ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code('first') }
+  await client.push('missed', first, { wait: 'live' })
+
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  let lost = 0
+  // The socket of a page can open between an update and the word of its revision, which follows when that is durable.
+  await page.routeWebSocket(/\?token=/, (socket) => {
+    const server = socket.connectToServer()
+    server.onMessage((message) => {
+      if (lost === 0 && String(message).includes('"type":"update"')) lost++
+      else socket.send(message)
+    })
+  })
+  await page.goto(client.previewUrl('missed'))
+  await page.getByText('first').waitFor()
+  await expect.poll(async () => (await client.status('missed')).session.viewers).toBe(1)
+  const edit = await client.push('missed', { 'src/show.js': code('second') }, { wait: 'painted' })
+  expect(lost).toBe(1)
+  expect(await page.textContent('#root')).toBe('second')
+  expect(edit).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
+  await context.close()
+})

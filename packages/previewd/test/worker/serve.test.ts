@@ -89,10 +89,11 @@ async function openPage({
   return { next, close: () => page.terminate() }
 }
 
-const revisionEvent = (revision: number, kind: string) => ({
+/** `updates`: messages with updates before it, for a page to know whether it got all of them. */
+const revisionEvent = (revision: number, kind: string, updates = kind === 'hmr' ? 1 : 0) => ({
   type: 'custom',
   event: 'previewd:revision',
-  data: { revision, kind },
+  data: { revision, kind, updates },
 })
 
 describe('a dev server in a worker', () => {
@@ -151,7 +152,7 @@ describe('a dev server in a worker', () => {
     expect(ahead).toEqual({ kind: 'hmr', errors: [] })
     expect(await page.next()).toMatchObject({ type: 'update', updates: [{ path: '/main.js' }] })
     expect(await served.server.update(2, [])).toEqual({ kind: 'none', errors: [] })
-    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    expect(await page.next()).toEqual(revisionEvent(2, 'none', 1))
     page.close()
   })
 
@@ -213,7 +214,7 @@ describe('a dev server in a worker', () => {
     expect(broken).toMatchObject({ kind: 'none', errors: [{ file: '/app/a.ts', line: 1 }] })
     expect(await page.next()).toEqual({ type: 'update', updates: [] })
     expect(await page.next()).toMatchObject({ type: 'error', err: { id: '/app/a.ts' } })
-    expect(await page.next()).toEqual(revisionEvent(2, 'none'))
+    expect(await page.next()).toEqual(revisionEvent(2, 'none', 1))
     await served.worker.put([file('a.ts', 'export const a = "healed"')])
     expect(await served.server.update(3, [{ path: 'a.ts', kind: 'modified' }])).toMatchObject({
       kind: 'hmr',

@@ -45,6 +45,8 @@
   /** When the first update came that may have missed modules which were still on their way. */
   let earlyAt
   let updatedAt = 0
+  /** Updates since the last revision that this page was told of. */
+  let updates = 0
   let isSettled = false
   let heldUntilSettled
 
@@ -84,6 +86,7 @@
     },
     updating() {
       isUpdating = true
+      updates++
       updatedAt = performance.now()
       if (!isSettled) earlyAt ??= updatedAt
       errors = 0
@@ -110,10 +113,14 @@
         if (heard > revision) reach(heard)
       }, BEHIND_MS)
     },
-    reached(next) {
+    /** `sent` updates belong to the revision; those from before this page listened are in none of its modules. */
+    reached(next, sent = 0) {
       if (!Number.isSafeInteger(next)) return
+      const hasMissed = updates < sent
+      updates = 0
       heard = Math.max(heard, next)
-      if (isUpdating) reachedWhileUpdating = next
+      if (hasMissed) changeOver()
+      else if (isUpdating) reachedWhileUpdating = next
       else if (!isReloading) reachSoon(next)
     },
   }
