@@ -1,5 +1,6 @@
 import { basename, dirname, normalize } from 'node:path'
 import type { ToolError } from '../model/worker.ts'
+import type { MissingPaths } from './entry-dev-missing.ts'
 import { type DevEnvironment, REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
 import { toToolErrors } from './entry-errors.ts'
 
@@ -30,6 +31,7 @@ export interface SessionServers {
   readonly main: ViteDevServer
   /** Those that only render. */
   readonly others: readonly ViteDevServer[]
+  readonly missing: MissingPaths
   /** Which bundle of the dependencies it started from. */
   readonly bundle?: string
   /** Waits for what is made of changed files outside of Vite; true where pages have to be reloaded for it. */
@@ -121,6 +123,7 @@ export class HotBatches {
     const isTold = payloads.some(({ type }) => type === 'custom')
     if (!isTold && events.some(({ file }) => this.#isOnServerOnly(file))) this.#holdsReload = true
     if (this.#held.length === 0 && events.some(({ file }) => this.#isPublic(file))) this.#holdsReload = true
+    if (events.some((event) => this.#wasMissed(event))) this.#holdsReload = true
     const wasWhole = this.#broken.size === 0
     const errors = await this.#compile(events)
     if (errors.length > 0) {
@@ -193,6 +196,10 @@ export class HotBatches {
   #isPublic(file: string): boolean {
     const { publicDir } = this.#server.config
     return publicDir !== '' && file.startsWith(`${publicDir}/`)
+  }
+
+  #wasMissed({ file, kind }: FileEvent): boolean {
+    return kind === 'add' && this.#servers.missing.take(file, this.#server.config.root)
   }
 
   #send(payload: Payload): void {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { SessionServers } from './entry-dev-batch.ts'
 import { bundleOf } from './entry-dev-fresh.ts'
+import { MissingPaths } from './entry-dev-missing.ts'
 import { HOT_MODULE, sessionPlugin, type Vite, type ViteDevServer } from './entry-dev-vite.ts'
 import { packageEntry, packageFolder, viteEntry, viteFolder } from './entry-vite-folder.ts'
 
@@ -43,24 +44,26 @@ export async function loadFramework(cwd: string): Promise<boolean> {
 async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
+  const missing = new MissingPaths()
   const vite = (await import(viteEntry(folder))) as Vite
   const main = await vite.createServer({
     root: cwd,
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin(token)],
+    plugins: [sessionPlugin({ missing, token })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)
   await main.listen()
-  return { main, others: [], ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }) }
+  return { main, others: [], missing, ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }) }
 }
 
 /** The Vite servers that a framework makes, as they come: it makes others when it restarts. */
 class MadeServers implements SessionServers {
   #main: ViteDevServer | undefined
   #others: ViteDevServer[] = []
+  readonly missing = new MissingPaths()
   settle?: (files: readonly string[]) => Promise<boolean>
 
   get main(): ViteDevServer {
@@ -95,7 +98,7 @@ async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServ
     vite: {
       clearScreen: false,
       server: { strictPort: true },
-      plugins: [sessionPlugin(undefined, servers.add)],
+      plugins: [sessionPlugin({ missing: servers.missing, onServer: servers.add })],
     },
   })
   return servers
@@ -127,7 +130,7 @@ async function startNuxt({ cwd, port }: ServerPlace): Promise<SessionServers> {
   const waiting = new Set<() => void>()
   await runCommand('dev', args, {
     overrides: {
-      vite: { plugins: [sessionPlugin(undefined, servers.add)] },
+      vite: { plugins: [sessionPlugin({ missing: servers.missing, onServer: servers.add })] },
       devServerHandlers: [
         { route: HOT_MODULE, handler: Object.assign(sendHotModule, { __is_handler__: true }) },
       ],

@@ -1,10 +1,12 @@
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
+import type { MissingPaths } from './entry-dev-missing.ts'
 
 /** The part of Vite's node API that a session uses, as it is from version 4 to 8. */
 export interface ViteDevServer {
   config: ResolvedDevConfig
   watcher: EventEmitter
+  middlewares: Parameters<MissingPaths['watch']>[0]
   ws: { send(...payload: unknown[]): void }
   moduleGraph: ModuleGraph
   transformRequest(url: string): Promise<unknown>
@@ -81,12 +83,18 @@ if (hot && client) {
 }
 `
 
+interface SessionPluginOptions {
+  missing: MissingPaths
+  token?: string | undefined
+  onServer?: (server: ViteDevServer) => void
+}
+
 /**
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
  * own address is that of the hot updates too, and Host is checked by who stands in front. `onServer` gets each server
  * that is made with it.
  */
-export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer) => void): object {
+export function sessionPlugin({ missing, token, onServer }: SessionPluginOptions): object {
   return {
     name: 'previewd:session',
     enforce: 'post',
@@ -100,7 +108,10 @@ export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer)
       server.fs?.allow?.push(PACKAGES)
       server.hmr = adaptedHmr(server.hmr)
     },
-    configureServer: (server: ViteDevServer) => onServer?.(server),
+    configureServer: (server: ViteDevServer) => {
+      missing.watch(server.middlewares)
+      onServer?.(server)
+    },
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
     load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
     // Their maps are most of what a page would load, and nobody edits what they lead to. Vite takes code that is as it

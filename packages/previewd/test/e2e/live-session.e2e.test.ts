@@ -69,3 +69,27 @@ test('a page that an update never reached does not take itself for current, and 
   expect(edit).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
   await context.close()
 })
+
+test('a page whose script is not there yet shows it once it is, and one whose script was lost asks again', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const { 'src/main.js': _, ...frame } = sampleProject('')
+  await client.push('partial', frame, { wait: 'live' })
+
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  await page.goto(client.previewUrl('partial'))
+  await expect.poll(async () => (await client.status('partial')).painted?.errors).toBe(1)
+  const whole = await client.push(
+    'partial',
+    { 'src/main.js': MAIN, 'src/show.js': code('there') },
+    { wait: 'painted' },
+  )
+  expect(whole.status.painted).toMatchObject({ revision: 2, errors: 0 })
+  expect(await page.textContent('#root')).toBe('there')
+
+  await page.route('**/src/show.js*', (route) => route.abort(), { times: 1 })
+  await page.reload()
+  await page.getByText('there').waitFor()
+  await context.close()
+})

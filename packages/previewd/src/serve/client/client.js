@@ -27,6 +27,8 @@
   const RELOAD_WINDOW_MS = 60_000
   const MAX_RELOADS = 3
   const BEHIND_MS = 3000
+  /** A dev server that starts anew in its place needs about so long. */
+  const RETRY_MS = 1000
   /** A page that has asked for no script for so long has all that it begins with. */
   const SETTLED_MS = 300
   const MAX_SETTLE_MS = 10_000
@@ -61,6 +63,24 @@
     if (!String(event.message).startsWith('ResizeObserver loop')) countError()
   })
   window.addEventListener('unhandledrejection', countError)
+
+  /** A script of the app did not come, or something that it imports: no update brings that to the page. */
+  let isPartial = false
+  const noticeMissingScript = ({ target }) => {
+    if (!(target instanceof HTMLScriptElement) || !target.src.startsWith(`${location.origin}/`)) return
+    countError()
+    if (mode !== 'session' || isPartial) return
+    isPartial = true
+    if (!isForGood()) setTimeout(changeOver, RETRY_MS)
+  }
+  window.addEventListener('error', noticeMissingScript, { capture: true })
+
+  /** What does not exist or compile comes with a later revision; everything else may have come to grief on its way. */
+  function isForGood() {
+    return performance
+      .getEntriesByType('resource')
+      .some(({ responseStatus }) => responseStatus === 404 || responseStatus === 500)
+  }
 
   // Hot updates: the module of the dev server calls these
 
@@ -119,7 +139,7 @@
       const hasMissed = updates < sent
       updates = 0
       heard = Math.max(heard, next)
-      if (hasMissed) changeOver()
+      if (hasMissed || isPartial) changeOver()
       else if (isUpdating) reachedWhileUpdating = next
       else if (!isReloading) reachSoon(next)
     },
