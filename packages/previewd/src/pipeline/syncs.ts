@@ -19,7 +19,7 @@ const STORE_ANSWER_MS = 10_000
 
 export type SyncParts = Pick<
   PipelineParts,
-  'projects' | 'files' | 'sources' | 'sourceNotes' | 'tmpDir' | 'config' | 'onError'
+  'projects' | 'files' | 'sources' | 'sourceNotes' | 'tmpDir' | 'config' | 'onError' | 'retryPauses'
 >
 
 /** Applies a batch as a push does; `startedMs` is when the fetching of it began. */
@@ -49,11 +49,12 @@ export class Syncs {
     join,
     laneOf: (id) => this.#parts.projects.get(id)?.settings.source.kind ?? 'push',
   })
-  readonly #retries = new RetryTimers((id) => void this.#store(id))
+  readonly #retries: RetryTimers
 
   constructor(parts: SyncParts, apply: Apply) {
     this.#parts = parts
     this.#apply = apply
+    this.#retries = new RetryTimers((id) => void this.#store(id), parts.retryPauses)
   }
 
   async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
