@@ -1,13 +1,14 @@
-import type { Project } from '../model/project.ts'
+import type { Project, SourceSettings } from '../model/project.ts'
 import type { ProjectStatus } from '../model/status.ts'
 
 /** A project as the API shows it: settings flat, as they are put; of variables only the names. */
 export function projectView(project: Project, status: ProjectStatus) {
-  const { env, envSets, ...settings } = project.settings
+  const { env, envSets, source, ...settings } = project.settings
   const sets = Object.entries(envSets).map(([name, set]) => [name, { ...set, env: namesOf(set.env) }])
   return {
     id: project.id,
     ...settings,
+    source: sourceView(source),
     env: namesOf(env),
     envSets: Object.fromEntries(sets),
     revision: project.revision,
@@ -17,6 +18,13 @@ export function projectView(project: Project, status: ProjectStatus) {
     state: status.state,
     urls: status.urls,
   }
+}
+
+/** As it can be put again. */
+function sourceView(source: SourceSettings) {
+  if (source.kind !== 'git') return source
+  const { isTrusted: _, ...asked } = source
+  return asked
 }
 
 function namesOf(env: Record<string, string>): Record<string, null> {

@@ -17,7 +17,7 @@ import { install } from './installer.ts'
 import { LOCKFILE_NAMES } from './lockfile-choice.ts'
 import { compareIntegrity } from './lockfile-integrity.ts'
 import { ensurePnpm, type PnpmProgram } from './pnpm-program.ts'
-import { type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
+import { type ProxyLimits, type RegistryProxy, startRegistryProxy } from './registry-proxy.ts'
 import { openSharedStore } from './shared-store.ts'
 import { type FlightListener, SingleFlight } from './single-flight.ts'
 import { type Evicted, evictUnused } from './store-eviction.ts'
@@ -25,7 +25,12 @@ import { type Evicted, evictUnused } from './store-eviction.ts'
 export interface EnvironmentsOptions {
   dataDir: string
   workers: Workers
-  registry: { url: string; token?: string | undefined; minimumReleaseAgeMinutes: number }
+  registry: {
+    url: string
+    token?: string | undefined
+    minimumReleaseAgeMinutes: number
+    limits?: Partial<ProxyLimits>
+  }
   locks: ResolvedLocks
   installTimeoutMs: number
   logger?: Pick<Logger, 'info' | 'warn'>
@@ -290,6 +295,7 @@ class StoredEnvironments implements EvictableEnvironments {
         cacheDir: join(dataDir, 'environments', 'metadata'),
         registryUrl: registry.url,
         token: registry.token,
+        ...(registry.limits && { limits: registry.limits }),
       }),
     ])
     return { pnpm, proxy, storeDir }

@@ -14,6 +14,7 @@ export interface NodesOptions {
 const ANSWER_TIMEOUT_MS = 20_000
 /** A program of some 50 MB, packed. */
 const TRANSFER_TIMEOUT_MS = 300_000
+const STALL_TIMEOUT_MS = 15_000
 
 export function createNodes({ dataDir, registry, logger }: NodesOptions): Nodes {
   const client = new RegistryClient({
@@ -21,6 +22,7 @@ export function createNodes({ dataDir, registry, logger }: NodesOptions): Nodes 
     token: registry.token,
     answerTimeoutMs: ANSWER_TIMEOUT_MS,
     transferTimeoutMs: TRANSFER_TIMEOUT_MS,
+    stallTimeoutMs: STALL_TIMEOUT_MS,
   })
   const { minimumReleaseAgeMinutes } = registry
   const releases = new NodeReleases({ dir: join(dataDir, 'runtime-tools'), client, minimumReleaseAgeMinutes })

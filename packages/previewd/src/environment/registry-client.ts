@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, request as requestPlain } from 'node:http'
 import { request as requestTls, Agent as TlsAgent } from 'node:https'
-import { pipeline, type Readable } from 'node:stream'
+import { pipeline, type Readable, type Transform } from 'node:stream'
 import { createBrotliDecompress, createGunzip } from 'node:zlib'
 import { cachedLookup } from './cached-lookup.ts'
+import { stallGuard } from './stall-guard.ts'
 
 export interface RegistryClientOptions {
   registry: URL
@@ -11,6 +12,8 @@ export interface RegistryClientOptions {
   /** From the request to the first bytes of the answer. */
   answerTimeoutMs: number
   transferTimeoutMs: number
+  /** Between bytes that its reader has room for. */
+  stallTimeoutMs: number
 }
 
 export interface RegistryAnswer {
@@ -44,7 +47,7 @@ export class RegistryClient {
 
   /** Rejects where the registry cannot be reached or says nothing in time. */
   async ask(method: 'GET' | 'HEAD', path: string, headers: Record<string, string>): Promise<RegistryAnswer> {
-    const { registry, token, answerTimeoutMs, transferTimeoutMs } = this.#options
+    const { registry, token, answerTimeoutMs, transferTimeoutMs, stallTimeoutMs } = this.#options
     const send = this.#isTls ? requestTls : requestPlain
     const request = send(new URL(path, registry), {
       method,
@@ -65,7 +68,8 @@ export class RegistryClient {
         transferTimeoutMs,
       )
       response.once('close', () => clearTimeout(transferTimer))
-      return { status: response.statusCode ?? 0, headers: response.headers, body: decompress(response) }
+      const body = toBody(response, stallTimeoutMs)
+      return { status: response.statusCode ?? 0, headers: response.headers, body }
     } finally {
       clearTimeout(answerTimer)
     }
@@ -76,10 +80,13 @@ export class RegistryClient {
   }
 }
 
-function decompress(response: IncomingMessage): Readable {
-  const encoding = response.headers['content-encoding']
-  if (encoding !== 'gzip' && encoding !== 'br') return response
-  const decoder = encoding === 'gzip' ? createGunzip() : createBrotliDecompress()
-  // Errors of either end destroy the decoder, and whoever reads it learns of them there.
-  return pipeline(response, decoder, () => undefined)
+function toBody(response: IncomingMessage, stallTimeoutMs: number): Readable {
+  // Errors of any part destroy the others, and whoever reads the last learns of them there.
+  const stages = [stallGuard(stallTimeoutMs), ...decoders(response.headers['content-encoding'])]
+  return pipeline([response, ...stages], () => undefined) as Transform
+}
+
+function decoders(encoding: string | undefined): Transform[] {
+  if (encoding === 'gzip') return [createGunzip()]
+  return encoding === 'br' ? [createBrotliDecompress()] : []
 }

@@ -27,6 +27,8 @@ export interface ProxyLimits {
   /** From the request to the first bytes of the answer. */
   answerTimeoutMs: number
   transferTimeoutMs: number
+  /** Between bytes of an answer; the installer's own retries go on from there. */
+  stallTimeoutMs: number
   cacheBytes: number
   /**
    * How long metadata is given out again without asking the registry. Next to a minimum release age of hours this
@@ -49,6 +51,7 @@ const DEFAULT_LIMITS: ProxyLimits = {
   tarballBytes: 256 * 1024 * 1024,
   answerTimeoutMs: 20_000,
   transferTimeoutMs: 120_000,
+  stallTimeoutMs: 15_000,
   cacheBytes: 1024 * 1024 * 1024,
   freshMs: 15 * 60_000,
 }
@@ -79,9 +82,7 @@ class UnixProxy implements RegistryProxy {
     this.socket = socket
     this.#registry = new URL(registryUrl.endsWith('/') ? registryUrl : `${registryUrl}/`)
     this.#limits = { ...DEFAULT_LIMITS, ...limits }
-    const { answerTimeoutMs, transferTimeoutMs } = this.#limits
-    const timeouts = { answerTimeoutMs, transferTimeoutMs }
-    this.#client = new RegistryClient({ registry: this.#registry, token, ...timeouts })
+    this.#client = new RegistryClient({ ...this.#limits, registry: this.#registry, token })
     this.#cache = new MetadataCache(cacheDir, this.#limits.cacheBytes)
     this.#server.maxConnections = MAX_CONNECTIONS
   }

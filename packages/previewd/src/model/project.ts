@@ -7,7 +7,16 @@ export type SourceSettings =
   | { kind: 'local'; path: string }
   | { kind: 'azure-blob'; container: string; prefix: string; writeThrough?: boolean }
   | { kind: 's3'; bucket: string; prefix: string; writeThrough?: boolean }
-  | { kind: 'git'; url: string; ref?: string | undefined; path?: string | undefined }
+  | GitSourceSettings
+
+export interface GitSourceSettings {
+  kind: 'git'
+  url: string
+  ref?: string | undefined
+  path?: string | undefined
+  /** Set by a key that administers the server: only then a token of the operator is for it. */
+  isTrusted?: true
+}
 
 /** What a client may set on a project; the API document has the meaning and default of each. */
 export interface ProjectSettings {

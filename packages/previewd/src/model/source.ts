@@ -92,3 +92,9 @@ export interface SourceNotes {
   /** The version that was read or written, by path, and the hash of its content. */
   files: ReadonlyMap<string, { version: string; sha256: string }>
 }
+
+/** Notes that hold once files that were fetched are applied; undefined where the source has no such file. */
+export interface ComingNotes {
+  place: string
+  files: ReadonlyMap<string, { version: string; sha256: string } | undefined>
+}

@@ -1,7 +1,7 @@
 import type { Build } from './build.ts'
 import type { AppliedChanges, ChangeBatch, ComingRevision, Manifest, Snapshot } from './files.ts'
 import type { Project, ProjectSettings } from './project.ts'
-import type { SourceNotes } from './source.ts'
+import type { ComingNotes, SourceNotes } from './source.ts'
 
 export interface Page<T> {
   items: T[]
@@ -72,8 +72,15 @@ export interface ResolvedLocks {
 /** What is known of each project's source; goes with the project. */
 export interface SourceNotesTable {
   get(project: string): SourceNotes | undefined
-  /** Does nothing where the project is gone. */
+  /** Does nothing where the project is gone; takes the place of what was foreseen. */
   set(project: string, notes: SourceNotes): void
+  /**
+   * Notes what will hold, before the files are applied: notes that are behind the files would let a later write-through
+   * overwrite what is newer at the source.
+   */
+  foresee(project: string, coming: ComingNotes): void
+  /** Takes over what was foreseen of paths that the project has so by now; the start of a server does, too. */
+  settle(project: string, manifest: Manifest): void
   /** Notes that a project may have what its source has not, before that is so, or that it has not; true if that is new. */
   setUnstored(project: string, isUnstored: boolean): boolean
   /** Projects that may have what their source has not. */

@@ -2,29 +2,37 @@ import { PreviewdError } from '../errors.ts'
 import type { SyncRequest } from '../model/pipeline.ts'
 import type { Project } from '../model/project.ts'
 import type { PipelineParts } from './parts.ts'
+import { RetryTimers } from './retry-timers.ts'
 
 /** Folders that are watched beside one another; the one whose project was synced longest ago is let go. */
 const MAX_FOLLOWED = 64
 
 interface Followed {
   place: string
+  /** It could not be opened; the next sync tries again. */
+  hasFailed: boolean
   /** Ends the watch; resolves once it has. */
   stop: () => Promise<void>
 }
 
-export type FollowerParts = Pick<PipelineParts, 'sources' | 'events' | 'onError'>
+export type FollowerParts = Pick<PipelineParts, 'sources' | 'events' | 'onError' | 'retryPauses'>
 
-/** Keeps projects level with sources that tell of their changes: each is followed from its first sync on. */
+/**
+ * Keeps projects level with sources that tell of their changes: each is followed from its first sync on. One that cannot
+ * be opened is synced again after a pause, since what was changed meanwhile was not told.
+ */
 export class Followers {
   readonly #parts: FollowerParts
   readonly #sync: (project: string, request: SyncRequest) => Promise<unknown>
   readonly #followed = new Map<string, Followed>()
   /** What was last said of a project whose source fails, so that it is said once. */
   readonly #said = new Map<string, string>()
+  readonly #retries: RetryTimers
 
   constructor(parts: FollowerParts, sync: (project: string, request: SyncRequest) => Promise<unknown>) {
     this.#parts = parts
     this.#sync = sync
+    this.#retries = new RetryTimers((id) => void this.#tryAgain(id), parts.retryPauses)
   }
 
   /** To be called after each sync. */
@@ -37,7 +45,8 @@ export class Followers {
     // Only folders tell.
     if (source.kind !== 'local') return
     this.#followed.delete(id)
-    this.#followed.set(id, known?.place === place ? known : this.#start(project, place))
+    const isFollowed = known?.place === place && !known.hasFailed
+    this.#followed.set(id, isFollowed ? known : this.#start(project, place))
     const [oldest] = this.#followed.keys()
     if (oldest !== undefined && this.#followed.size > MAX_FOLLOWED) void this.stop(oldest)
   }
@@ -47,10 +56,12 @@ export class Followers {
     const followed = this.#followed.get(id)
     this.#followed.delete(id)
     this.#said.delete(id)
+    this.#retries.clear(id)
     await followed?.stop()
   }
 
   async close(): Promise<void> {
+    this.#retries.close()
     await Promise.all([...this.#followed.keys()].map((id) => this.stop(id)))
   }
 
@@ -69,14 +80,34 @@ export class Followers {
   #start(project: Project, place: string): Followed {
     const { id } = project
     const ended = new AsyncDisposableStack()
-    const started = this.#watch(project, ended).catch((error: unknown) => this.tell(id, error))
+    const started = this.#watch(project, ended).then(
+      () => this.#retries.clear(id),
+      (error: unknown) => this.#failed(id, followed, error),
+    )
     const stop = async () => {
       await started
       await ended
         .disposeAsync()
         .catch((error: unknown) => this.#parts.onError(error, `Project ${id} could not be let go.`))
     }
-    return { place, stop }
+    const followed = { place, hasFailed: false, stop }
+    return followed
+  }
+
+  #failed(id: string, followed: Followed, error: unknown): void {
+    followed.hasFailed = true
+    if (this.#followed.get(id) !== followed) return
+    this.tell(id, error)
+    this.#retries.failed(id)
+  }
+
+  async #tryAgain(id: string): Promise<void> {
+    const followed = this.#followed.get(id)
+    try {
+      await this.#sync(id, {})
+    } catch (error) {
+      if (followed) this.#failed(id, followed, error)
+    }
   }
 
   async #watch(project: Project, ended: AsyncDisposableStack): Promise<void> {

@@ -9,6 +9,7 @@ import type { Sources } from '../model/source.ts'
 import type { PreviewUrls } from '../model/status.ts'
 import type { Builds, Files, Projects, SourceNotesTable } from '../model/store.ts'
 import type { Workers } from '../model/worker.ts'
+import type { RetryPauses } from './retry-timers.ts'
 
 /** The stages that the pipeline joins, and what it is set to. */
 export interface PipelineParts {
@@ -31,6 +32,8 @@ export interface PipelineParts {
   events: EventBus
   logs: BuildLogs
   config: Pick<Config, 'build' | 'allowedEnv' | 'nodes' | 'pathMode' | 'limits'>
+  /** Between attempts to reach a source that failed; from seconds to minutes by default. */
+  retryPauses?: RetryPauses | undefined
   /** The addresses of a project's preview. */
   urls: (project: string) => PreviewUrls
   /** Failures of the server that no caller is there for. */

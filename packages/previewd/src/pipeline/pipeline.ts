@@ -39,6 +39,7 @@ export class BuildPipeline implements Pipeline {
   readonly #announcer: Announcer
   readonly #afterwork: Afterwork
   readonly #checking = new Set<string>()
+  readonly #removing = new Set<string>()
   /** What builds make besides their own artifacts. */
   readonly variants: Variants
   readonly #live: LiveChanges
@@ -169,7 +170,7 @@ export class BuildPipeline implements Pipeline {
 
   async publish(id: string, buildId: string): Promise<void> {
     this.#requireProject(id)
-    await publishBuild(this.#parts, id, buildId)
+    await publishBuild({ ...this.#parts, removing: this.#removing }, id, buildId)
     this.#announcer.statusChanged(id)
   }
 
@@ -276,6 +277,7 @@ export class BuildPipeline implements Pipeline {
       announcer: this.#announcer,
       afterwork: this.#afterwork,
       checking: this.#checking,
+      removing: this.#removing,
       onRevision: (ticket: BuildTicket, revision: number) => {
         const joined = this.#scheduler.covers(ticket, revision)
         if (joined) this.#cancelWaiting(joined)

@@ -2,6 +2,7 @@ import { PreviewdError } from '../errors.ts'
 import type { Artifacts } from '../model/artifact.ts'
 import type { Build } from '../model/build.ts'
 import type { Builds, Projects } from '../model/store.ts'
+import { openArtifact } from './open-artifact.ts'
 
 /** Moves what viewers see to a build that has just succeeded; never back to an older revision. */
 export function publishNewer(projects: Projects, build: Build): boolean {
@@ -11,26 +12,32 @@ export function publishNewer(projects: Projects, build: Build): boolean {
   return true
 }
 
+export interface PublishParts {
+  projects: Projects
+  builds: Builds
+  artifacts: Artifacts
+  /** See {@link RetainParts}. */
+  removing: ReadonlySet<string>
+}
+
 /**
  * Makes an earlier good build the one that viewers see. It stays until a build of a newer revision than its own
- * succeeds. Rejects with BUILD_NOT_FOUND, or BUILD_NOT_PUBLISHABLE for a build that failed or was removed.
+ * succeeds. Rejects with BUILD_NOT_FOUND, also for one that is being removed, or BUILD_NOT_PUBLISHABLE for one that failed.
  */
-export async function publishBuild(
-  { projects, builds, artifacts }: { projects: Projects; builds: Builds; artifacts: Artifacts },
-  project: string,
-  buildId: string,
-): Promise<Build> {
-  const build = builds.get(project, buildId)
+export async function publishBuild(parts: PublishParts, project: string, buildId: string): Promise<void> {
+  const { state, revision } = requireBuild(parts, project, buildId)
+  if (state !== 'succeeded') {
+    throw new PreviewdError('BUILD_NOT_PUBLISHABLE', `The build is ${state}, not succeeded.`)
+  }
+  const artifact = await openArtifact(parts.artifacts, project, buildId)
+  // Its removal may have begun, or even ended, while its files were opened.
+  requireBuild(parts, project, buildId)
+  if (!artifact) throw new PreviewdError('BUILD_NOT_PUBLISHABLE', 'The files of the build were removed.')
+  parts.projects.setPublished(project, { buildId, revision })
+}
+
+function requireBuild({ builds, removing }: PublishParts, project: string, buildId: string): Build {
+  const build = removing.has(buildId) ? undefined : builds.get(project, buildId)
   if (!build) throw new PreviewdError('BUILD_NOT_FOUND', 'The project has no such build.')
-  if (build.state !== 'succeeded') {
-    throw new PreviewdError('BUILD_NOT_PUBLISHABLE', `The build is ${build.state}, not succeeded.`)
-  }
-  try {
-    await artifacts.open(project, buildId)
-  } catch (error) {
-    if (!(error instanceof PreviewdError && error.code === 'BUILD_NOT_FOUND')) throw error
-    throw new PreviewdError('BUILD_NOT_PUBLISHABLE', 'The files of the build were removed.', { cause: error })
-  }
-  projects.setPublished(project, { buildId, revision: build.revision })
   return build
 }

@@ -14,6 +14,8 @@ export interface RetainParts {
   projects: Projects
   builds: Builds
   artifacts: Artifacts
+  /** Builds whose files are being removed: they are not to be published any more, also where that failed half-way. */
+  removing: Set<string>
 }
 
 /**
@@ -27,21 +29,27 @@ export async function retain(
   nowMs: number,
 ): Promise<void> {
   const { items } = parts.builds.list(project, { limit: MAX_RECORDS + kept * RECENT_FACTOR })
-  const published = parts.projects.get(project)?.published?.buildId
   const finished = items.filter(({ state }) => isFinished(state))
   const succeeded = finished.filter(({ state }) => state === 'succeeded')
   const remembered = new Set(finished.slice(0, MAX_RECORDS).map(({ id }) => id))
   for (const build of finished) {
-    if (build.id === published) continue
     const place = succeeded.indexOf(build)
     if (place >= 0 && isKept(build, place, kept, nowMs)) continue
     if (place < 0 && remembered.has(build.id)) continue
-    await parts.artifacts.remove(project, build.id)
-    await parts.artifacts.remove(project, variantId(build.id))
-    await parts.artifacts.remove(project, serverId(build.id))
-    for (const artifactId of envSetIds(build)) await parts.artifacts.remove(project, artifactId)
-    parts.builds.delete(project, build.id)
+    // Asked anew for each: removals take time, and another build may have been published meanwhile.
+    if (parts.projects.get(project)?.published?.buildId !== build.id) await removeBuild(parts, build)
   }
+}
+
+/** The record goes last: one whose files are gone is found and removed the next time. */
+async function removeBuild({ builds, artifacts, removing }: RetainParts, build: Build): Promise<void> {
+  const { project, id } = build
+  removing.add(id)
+  for (const artifactId of [id, variantId(id), serverId(id), ...envSetIds(build)]) {
+    await artifacts.remove(project, artifactId)
+  }
+  builds.delete(project, id)
+  removing.delete(id)
 }
 
 function isKept(build: Build, place: number, kept: number, nowMs: number): boolean {

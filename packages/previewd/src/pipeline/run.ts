@@ -41,6 +41,8 @@ export interface RunParts {
   onRevision: (ticket: BuildTicket, revision: number) => void
   /** Builds whose checks are still to end. */
   checking: Set<string>
+  /** See {@link RetainParts}. */
+  removing: Set<string>
 }
 
 interface Step {
@@ -224,12 +226,8 @@ async function execute(
   })
 }
 
-function finish(
-  { parts, announcer, afterwork, checking }: RunParts,
-  build: Build,
-  run: BuildRun,
-  log: LiveLog,
-): void {
+function finish(context: RunParts, build: Build, run: BuildRun, log: LiveLog): void {
+  const { parts, announcer, afterwork, checking } = context
   build.state = run.state
   build.diagnostics = run.diagnostics
   build.finishedAt = new Date().toISOString()
@@ -248,24 +246,25 @@ function finish(
   const canceledOverGood =
     run.state === 'canceled' && parts.projects.get(build.project)?.published !== undefined
   void parts.logs.setStatus(build.project, run.state === 'succeeded' || canceledOverGood ? 'ready' : 'error')
-  if (run.state === 'succeeded') afterwork.add(build.project, () => followUp(parts, build))
+  if (run.state === 'succeeded') afterwork.add(build.project, () => followUp(context, build))
 }
 
-async function followUp(parts: PipelineParts, build: Build): Promise<void> {
+async function followUp({ parts, removing }: RunParts, build: Build): Promise<void> {
   const { project, id } = build
   const { artifacts, config } = parts
-  await retain(parts, project, config.build.kept, Date.now())
+  await retain({ ...parts, removing }, project, config.build.kept, Date.now())
   for (const artifactId of [id, variantId(id), ...envSetIds(build)]) {
     if (await openArtifact(artifacts, project, artifactId)) await artifacts.compress(project, artifactId)
   }
 }
 
 async function finishRest(
-  { parts, announcer, afterwork, checking }: RunParts,
+  context: RunParts,
   build: Build,
   run: BuildRun,
   resources: AsyncDisposableStack,
 ): Promise<void> {
+  const { parts, announcer, afterwork, checking } = context
   try {
     build.diagnostics = [...build.diagnostics, ...(await run.rest)]
     checking.delete(build.id)
@@ -273,7 +272,7 @@ async function finishRest(
     if (build.diagnostics.length > run.diagnostics.length) announcer.diagnosed(build)
     // Once more, for what has come since.
     const hasMore = parts.config.pathMode !== 'redirect' || build.envSets !== undefined
-    if (hasMore) afterwork.add(build.project, () => followUp(parts, build))
+    if (hasMore) afterwork.add(build.project, () => followUp(context, build))
   } catch (error) {
     parts.onError(error, `The checks of build ${build.id} failed.`)
   }

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { PreviewdError } from '../errors.ts'
-import type { AppliedChanges, ChangeBatch, StoredState } from '../model/files.ts'
+import type { AppliedChanges, ChangeBatch, Manifest, StoredState } from '../model/files.ts'
 import type { SyncRequest } from '../model/pipeline.ts'
 import type { Project } from '../model/project.ts'
 import type { Source, SourceNotes } from '../model/source.ts'
-import { pull } from '../sync/pull.ts'
+import { comingNotes, pull, wantedPaths } from '../sync/pull.ts'
 import { isUnstored, meetSource, storeChanges } from '../sync/store-changes.ts'
 import type { PipelineParts } from './parts.ts'
 import { RetryTimers } from './retry-timers.ts'
@@ -19,7 +19,7 @@ const STORE_ANSWER_MS = 10_000
 
 export type SyncParts = Pick<
   PipelineParts,
-  'projects' | 'files' | 'sources' | 'sourceNotes' | 'tmpDir' | 'config' | 'onError'
+  'projects' | 'files' | 'sources' | 'sourceNotes' | 'tmpDir' | 'config' | 'onError' | 'retryPauses'
 >
 
 /** Applies a batch as a push does; `startedMs` is when the fetching of it began. */
@@ -49,14 +49,17 @@ export class Syncs {
     join,
     laneOf: (id) => this.#parts.projects.get(id)?.settings.source.kind ?? 'push',
   })
-  readonly #retries = new RetryTimers((id) => void this.#store(id))
+  readonly #retries: RetryTimers
 
   constructor(parts: SyncParts, apply: Apply) {
     this.#parts = parts
     this.#apply = apply
+    this.#retries = new RetryTimers((id) => void this.#store(id), parts.retryPauses)
   }
 
-  async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
+  async sync(id: string, { paths }: SyncRequest): Promise<AppliedChanges> {
+    // Before it is joined with those of others, who are not to be refused for it.
+    const request = paths ? { paths: wantedPaths(paths) } : {}
     const { fetched, failure } = await this.#queue.add(id, { fetch: request })
     if (!fetched) throw failure
     return fetched
@@ -165,7 +168,7 @@ export class Syncs {
     const { id } = project
     const place = placeOf(project)
     await using snapshot = await this.#parts.files.snapshot(id)
-    const known = this.#notes(id, place)
+    const known = this.#notes(id, place, snapshot.files)
     // There is nothing to store; what the source has is fetched when that is asked for.
     if (!known && snapshot.files.size === 0) return snapshot.revision
     const notes = known ?? (await meetSource(source, place, snapshot.files, signal))
@@ -186,7 +189,7 @@ export class Syncs {
     const place = placeOf(project)
     await using source = await sources.open(project)
     const { revision, files: manifest } = await files.manifest(id)
-    const known = this.#notes(id, place)
+    const known = this.#notes(id, place, manifest)
     const notes = known ?? { place, files: new Map() }
     await using pulled = await pull({
       source,
@@ -203,6 +206,10 @@ export class Syncs {
     if (placeOf(this.#require(id)) !== place) {
       throw new PreviewdError('REVISION_CONFLICT', 'The source of the project was changed meanwhile.')
     }
+    const { files: changed, deleted } = pulled.batch
+    if (changed.length + deleted.length > 0) {
+      this.#parts.sourceNotes.foresee(id, comingNotes(pulled, known))
+    }
     const applied = await this.#apply(id, { ...pulled.batch, baseRevision: revision }, startedMs)
     this.#note(id, pulled.notes)
     return { ...applied, unchanged: applied.unchanged + pulled.same }
@@ -214,8 +221,9 @@ export class Syncs {
     return project
   }
 
-  #notes(id: string, place: string): SourceNotes | undefined {
+  #notes(id: string, place: string, manifest: Manifest): SourceNotes | undefined {
     try {
+      this.#parts.sourceNotes.settle(id, manifest)
       const notes = this.#parts.sourceNotes.get(id)
       return notes?.place === place ? notes : undefined
     } catch (error) {

@@ -9,33 +9,33 @@ import { PreviewdError } from '../errors.ts'
 import { contentTypeOf } from '../lib/content-type.ts'
 import type { FileEntry } from '../model/files.ts'
 import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
-import { judgeAnswer } from './judge-answer.ts'
+import { notedHash } from './noted-hash.ts'
 import { endlessListing, MAX_PAGES, type ObjectSourceOptions } from './object-places.ts'
-import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
-import { watchedBody } from './watched-body.ts'
+import { ObjectRequests, type Refusal } from './object-requests.ts'
 
 const SERVICE = 'Azure Blob Storage'
 const PAGE = 5000
 const WRITE_BLOCK_BYTES = 4 * 1024 * 1024
 const WRITE_BLOCKS = 2
-const SHA256 = /^[0-9a-f]{64}$/
 
 /** The files below a prefix of a container of Azure Blob Storage; `sha256` in a blob's metadata is their hash. */
 export class AzureBlobSource implements Source {
   readonly #container: ContainerClient
-  readonly #options: ObjectSourceOptions
+  readonly #prefix: string
+  readonly #requests: ObjectRequests
 
   constructor(client: BlobServiceClient, options: ObjectSourceOptions) {
     this.#container = client.getContainerClient(options.container)
-    this.#options = options
+    this.#prefix = options.prefix
+    this.#requests = new ObjectRequests({ service: SERVICE, noun: 'container', refusalIn }, options)
   }
 
   async *list(signal: AbortSignal): AsyncGenerator<SourceFile> {
-    const { prefix } = this.#options
+    const prefix = this.#prefix
     let token: string | undefined
     for (let pages = 0; pages === 0 || token !== undefined; pages++) {
       if (pages === MAX_PAGES) throw endlessListing(SERVICE)
-      const page = await this.#attempt(signal, async (abortSignal) => {
+      const page = await this.#requests.attempt(signal, async (abortSignal) => {
         const listing = this.#container
           .listBlobsFlat({ prefix, includeMetadata: true, abortSignal })
           .byPage({ maxPageSize: PAGE, ...(token && { continuationToken: token }) })
@@ -44,18 +44,23 @@ export class AzureBlobSource implements Source {
       for (const { name, properties, metadata } of page?.segment.blobItems ?? []) {
         if (isFolder(metadata)) continue
         const size = properties.contentLength ?? 0
-        yield { path: name.slice(prefix.length), size, version: quoted(properties.etag), ...hashIn(metadata) }
+        yield {
+          path: name.slice(prefix.length),
+          size,
+          version: quoted(properties.etag),
+          ...notedHash(metadata),
+        }
       }
       token = page?.continuationToken || undefined
     }
   }
 
   async find(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
-    const found = await this.#attempt(signal, (abortSignal) =>
+    const found = await this.#requests.attempt(signal, (abortSignal) =>
       ifThere(() => this.#blob(path).getProperties({ abortSignal })),
     )
     if (!found || isFolder(found.metadata)) return undefined
-    return { path, size: found.contentLength ?? 0, version: quoted(found.etag), ...hashIn(found.metadata) }
+    return { path, size: found.contentLength ?? 0, version: quoted(found.etag), ...notedHash(found.metadata) }
   }
 
   async read(file: SourceFile, signal: AbortSignal): Promise<AsyncIterable<Buffer> | undefined> {
@@ -72,7 +77,7 @@ export class AzureBlobSource implements Source {
     }
     const { contentLength: size = 0, etag } = answer
     return {
-      file: { path, size, version: quoted(etag), ...hashIn(answer.metadata) },
+      file: { path, size, version: quoted(etag), ...notedHash(answer.metadata) },
       content: this.#content(path, answer, signal),
     }
   }
@@ -82,9 +87,9 @@ export class AzureBlobSource implements Source {
     content: () => AsyncIterable<Buffer>,
     signal: AbortSignal,
   ): Promise<string> {
-    const blob = this.#container.getBlockBlobClient(this.#options.prefix + path)
+    const blob = this.#container.getBlockBlobClient(this.#prefix + path)
     const options = { metadata: { sha256 }, blobHTTPHeaders: { blobContentType: contentTypeOf(path) } }
-    const { etag } = await this.#attempt(
+    const { etag } = await this.#requests.attempt(
       signal,
       async (abortSignal) => {
         const stream = Readable.from(content())
@@ -94,13 +99,15 @@ export class AzureBlobSource implements Source {
         const whole = Buffer.concat(await stream.toArray())
         return blob.upload(whole, whole.length, { ...options, abortSignal })
       },
-      writeTimeoutMs(this.#options.timeoutMs, size),
+      size,
     )
     return quoted(etag)
   }
 
   async remove(path: string, signal: AbortSignal): Promise<void> {
-    await this.#attempt(signal, (abortSignal) => ifThere(() => this.#blob(path).delete({ abortSignal })))
+    await this.#requests.attempt(signal, (abortSignal) =>
+      ifThere(() => this.#blob(path).delete({ abortSignal })),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,11 +115,11 @@ export class AzureBlobSource implements Source {
   }
 
   #blob(path: string) {
-    return this.#container.getBlobClient(this.#options.prefix + path)
+    return this.#container.getBlobClient(this.#prefix + path)
   }
 
   #download(path: string, signal: AbortSignal, conditions: { ifMatch?: string }) {
-    return this.#attempt(signal, (abortSignal) =>
+    return this.#requests.attempt(signal, (abortSignal) =>
       ifThere(() =>
         this.#blob(path).download(0, undefined, { abortSignal, conditions, maxRetryRequests: 0 }),
       ),
@@ -120,33 +127,15 @@ export class AzureBlobSource implements Source {
   }
 
   #content(path: string, answer: BlobDownloadResponseParsed, signal: AbortSignal): AsyncIterable<Buffer> {
-    return watchedBody(answer.readableStreamBody as Readable, {
-      sizeBytes: answer.contentLength ?? 0,
-      timeoutMs: this.#options.timeoutMs,
-      signal,
-      of: { service: SERVICE, path },
-    })
+    const { readableStreamBody, contentLength = 0 } = answer
+    return this.#requests.content(path, readableStreamBody as Readable, contentLength, signal)
   }
+}
 
-  #attempt<T>(
-    signal: AbortSignal,
-    attempt: (signal: AbortSignal) => Promise<T>,
-    timeoutMs: number = this.#options.timeoutMs,
-  ): Promise<T> {
-    return withRetries(attempt, { signal, timeoutMs, judge: (error) => this.#judge(error) })
-  }
-
-  #judge(error: unknown): Failure {
-    const answer = error instanceof RestError ? error : undefined
-    return judgeAnswer(error, {
-      service: SERVICE,
-      place: `container ${this.#options.container}`,
-      timeoutMs: this.#options.timeoutMs,
-      status: answer?.statusCode,
-      reason: answer?.code,
-      retryAfter: answer?.response?.headers.get('retry-after'),
-    })
-  }
+function refusalIn(error: unknown): Refusal | undefined {
+  if (!(error instanceof RestError)) return undefined
+  const { statusCode: status, code: reason, response } = error
+  return { status, reason, retryAfter: response?.headers.get('retry-after') }
 }
 
 /** Undefined for a blob that is not there, or is not that version any more; other failures stay failures. */
@@ -167,11 +156,6 @@ function quoted(etag = ''): string {
     throw new PreviewdError('SOURCE_UNREACHABLE', `${SERVICE} gave an answer without a version.`)
   }
   return etag.startsWith('"') ? etag : `"${etag}"`
-}
-
-function hashIn(metadata: Record<string, string> | undefined): { sha256?: string } {
-  const sha256 = metadata?.sha256?.toLowerCase()
-  return sha256 !== undefined && SHA256.test(sha256) ? { sha256 } : {}
 }
 
 /** What stands for a folder in accounts with a hierarchical namespace. */

@@ -2,20 +2,21 @@ import type { AzureSettings } from '../config.ts'
 import type { Source, SourceOwner } from '../model/source.ts'
 import { checkNamed, resolvePlace } from './object-places.ts'
 import type { Place } from './places.ts'
+import type { RequestWaits } from './retry.ts'
 import type { RequestOf, SettingsOf, SourceKind } from './source-kind.ts'
 
 /** Azure Blob Storage with the operator's account, in the containers that the operator named. */
 export class AzureKind implements SourceKind<'azure-blob'> {
   readonly #settings: AzureSettings
   readonly #places: readonly Place[]
-  readonly #timeoutMs: number
+  readonly #waits: RequestWaits
   #opener: Promise<(container: string, prefix: string) => Source> | undefined
 
   /** Throws a readable Error where places are named and no account is. */
-  constructor(settings: AzureSettings, places: readonly Place[], timeoutMs: number) {
+  constructor(settings: AzureSettings, places: readonly Place[], waits: RequestWaits) {
     this.#settings = settings
     this.#places = places.filter(({ kind }) => kind === 'azure-blob')
-    this.#timeoutMs = timeoutMs
+    this.#waits = waits
     const { connectionString, account, endpoint } = settings
     if (this.#places.length > 0 && (connectionString ?? account ?? endpoint) === undefined) {
       throw new Error(
@@ -45,6 +46,6 @@ export class AzureKind implements SourceKind<'azure-blob'> {
     ])
     const client = await createAzureClient(this.#settings)
     return (container: string, prefix: string) =>
-      new AzureBlobSource(client, { container, prefix, timeoutMs: this.#timeoutMs })
+      new AzureBlobSource(client, { container, prefix, ...this.#waits })
   }
 }

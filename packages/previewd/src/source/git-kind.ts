@@ -57,10 +57,11 @@ export class GitKind implements SourceKind<'git'> {
       url: repository.href,
       ...(ref !== undefined && { ref }),
       ...(folder !== undefined && { path: folder }),
+      ...(owner.isTrusted && { isTrusted: true }),
     }
   }
 
-  async open({ url, ref, path }: SettingsOf<'git'>): Promise<Source> {
+  async open({ url, ref, path, isTrusted }: SettingsOf<'git'>): Promise<Source> {
     const { hosts, authorities, tmpDir } = this.#options
     if (hosts.length === 0) throw notSupported()
     const repository = parseRepository(url, hosts)
@@ -70,7 +71,9 @@ export class GitKind implements SourceKind<'git'> {
       this.#program = undefined
       throw error
     })
-    const request = { url: repository, ref, path, token: this.#token(repository) }
+    // A token that came after the address would otherwise read what its project could not name any more.
+    const token = isTrusted ? this.#token(repository) : undefined
+    const request = { url: repository, ref, path, token }
     const options = { ...this.#options, program }
     const timeoutMs = this.#options.limits.timeoutMs + STOP_MS
     const fetch: Fetch = (onEntry, signal) =>

@@ -7,10 +7,11 @@ interface FailedRequest {
   /** What was asked for, e.g. `container projects`. */
   place: string
   timeoutMs: number
-  status: number | undefined
+  /** Undefined where there was no answer. */
+  status?: number | undefined
   /** The service's own name of the error, e.g. `AuthenticationFailed`. */
-  reason: string | undefined
-  retryAfter: string | undefined
+  reason?: string | undefined
+  retryAfter?: string | undefined
 }
 
 const PASSING: ReadonlySet<number> = new Set([408, 409, 429, 500, 502, 503, 504])

@@ -1,17 +1,16 @@
 import { PreviewdError } from '../errors.ts'
 import type { SourceOwner } from '../model/source.ts'
 import { invalidPlace, isWithin, type Place, prefixOf } from './places.ts'
+import type { RequestWaits } from './retry.ts'
 
 /** Of a listing: more than a container that is no mistake has below one prefix, some of them left out. */
 export const MAX_PAGES = 10_000
 
 /** What the sources of object stores are given. */
-export interface ObjectSourceOptions {
+export interface ObjectSourceOptions extends RequestWaits {
   container: string
   /** Ends with `/`, or is empty. */
   prefix: string
-  /** How long one request may take to be answered, and its body to be silent. */
-  timeoutMs: number
 }
 
 /** Container and prefix as a client gives them; what is missing comes from the operator's places. */

@@ -41,7 +41,7 @@ async function list(place: Place, { azure, s3, timeoutMs }: Config['sources']): 
   const { kind, container } = place
   await using source =
     kind === 'azure-blob'
-      ? await new AzureKind(azure, [place], timeoutMs).open({ kind, container, prefix: NOWHERE })
-      : await new S3Kind(s3, [place], timeoutMs).open({ kind, bucket: container, prefix: NOWHERE })
+      ? await new AzureKind(azure, [place], { timeoutMs }).open({ kind, container, prefix: NOWHERE })
+      : await new S3Kind(s3, [place], { timeoutMs }).open({ kind, bucket: container, prefix: NOWHERE })
   for await (const _ of source.list(AbortSignal.timeout(TIMEOUT_MS))) return
 }

@@ -2,8 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { PreviewdError } from '../errors.ts'
 
 const ATTEMPTS = 4
-const FIRST_DELAY_MS = 200
-const LONGEST_DELAY_MS = 5_000
+const PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 5_000
 
 /** What an attempt failed with: an error to tell, and whether another attempt may do better. */
 export interface Failure {
@@ -11,6 +11,13 @@ export interface Failure {
   mayPass: boolean
   /** What the source asked for, in milliseconds. */
   retryAfterMs?: number | undefined
+}
+
+export interface RequestWaits {
+  /** How long one request may take to be answered, and its body to be silent. */
+  timeoutMs: number
+  /** Before the second attempt; doubles with each. */
+  pauseMs?: number | undefined
 }
 
 /**
@@ -22,8 +29,9 @@ export async function withRetries<T>(
   {
     signal,
     timeoutMs,
+    pauseMs = PAUSE_MS,
     judge,
-  }: { signal: AbortSignal; timeoutMs: number; judge: (error: unknown) => Failure },
+  }: RequestWaits & { signal: AbortSignal; judge: (error: unknown) => Failure },
 ): Promise<T> {
   for (let tried = 1; ; tried++) {
     signal.throwIfAborted()
@@ -35,7 +43,8 @@ export async function withRetries<T>(
       signal.throwIfAborted()
       const { error, mayPass, retryAfterMs = 0 } = judge(thrown)
       if (!mayPass || tried === ATTEMPTS) throw error
-      await delay(Math.max(pauseMs(tried), Math.min(retryAfterMs, LONGEST_DELAY_MS)), undefined, { signal })
+      const askedMs = Math.min(retryAfterMs, LONGEST_PAUSE_MS)
+      await delay(Math.max(varied(pauseMs * 2 ** (tried - 1)), askedMs), undefined, { signal })
     } finally {
       clearTimeout(timer)
     }
@@ -48,7 +57,6 @@ export function writeTimeoutMs(timeoutMs: number, sizeBytes: number): number {
 }
 
 /** Between half of it and all of it, so that those who were refused together do not come back together. */
-function pauseMs(tried: number): number {
-  const longest = Math.min(FIRST_DELAY_MS * 2 ** (tried - 1), LONGEST_DELAY_MS)
-  return longest * (0.5 + Math.random() / 2)
+function varied(pauseMs: number): number {
+  return Math.min(pauseMs, LONGEST_PAUSE_MS) * (0.5 + Math.random() / 2)
 }

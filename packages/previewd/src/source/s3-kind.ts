@@ -3,19 +3,20 @@ import type { S3Settings } from '../config.ts'
 import type { Source, SourceOwner } from '../model/source.ts'
 import { checkNamed, resolvePlace } from './object-places.ts'
 import type { Place } from './places.ts'
+import type { RequestWaits } from './retry.ts'
 import type { RequestOf, SettingsOf, SourceKind } from './source-kind.ts'
 
 /** S3, Amazon's or another, with the operator's credentials, in the buckets that the operator named. */
 export class S3Kind implements SourceKind<'s3'> {
   readonly #settings: S3Settings
   readonly #places: readonly Place[]
-  readonly #timeoutMs: number
+  readonly #waits: RequestWaits
   #client: S3Client | undefined
 
-  constructor(settings: S3Settings, places: readonly Place[], timeoutMs: number) {
+  constructor(settings: S3Settings, places: readonly Place[], waits: RequestWaits) {
     this.#settings = settings
     this.#places = places.filter(({ kind }) => kind === 's3')
-    this.#timeoutMs = timeoutMs
+    this.#waits = waits
   }
 
   resolve({ bucket, prefix, writeThrough }: RequestOf<'s3'>, owner: SourceOwner): SettingsOf<'s3'> {
@@ -32,7 +33,7 @@ export class S3Kind implements SourceKind<'s3'> {
     checkNamed(this.#places, bucket)
     const { S3Source, createS3Client } = await import('./s3.ts')
     this.#client ??= createS3Client(this.#settings)
-    return new S3Source(this.#client, { container: bucket, prefix, timeoutMs: this.#timeoutMs })
+    return new S3Source(this.#client, { container: bucket, prefix, ...this.#waits })
   }
 
   async close(): Promise<void> {

@@ -14,15 +14,13 @@ import { PreviewdError } from '../errors.ts'
 import { contentTypeOf } from '../lib/content-type.ts'
 import type { FileEntry } from '../model/files.ts'
 import type { FetchedFile, Source, SourceFile } from '../model/source.ts'
-import { judgeAnswer } from './judge-answer.ts'
+import { notedHash } from './noted-hash.ts'
 import { endlessListing, MAX_PAGES, type ObjectSourceOptions } from './object-places.ts'
-import { type Failure, withRetries, writeTimeoutMs } from './retry.ts'
-import { watchedBody } from './watched-body.ts'
+import { ObjectRequests, type Refusal } from './object-requests.ts'
 
 const SERVICE = 'S3'
 /** Larger files are streamed as they are stored. */
 const STREAMED_BYTES = 4 * 1024 * 1024
-const SHA256 = /^[0-9a-f]{64}$/
 
 /** The client for what the operator set; attempts are ours to make, see retry.ts. */
 export function createS3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Settings): S3Client {
@@ -45,10 +43,12 @@ export function createS3Client({ endpoint, region, accessKeyId, secretAccessKey 
 export class S3Source implements Source {
   readonly #client: S3Client
   readonly #options: ObjectSourceOptions
+  readonly #requests: ObjectRequests
 
   constructor(client: S3Client, options: ObjectSourceOptions) {
     this.#client = client
     this.#options = options
+    this.#requests = new ObjectRequests({ service: SERVICE, noun: 'bucket', refusalIn }, options)
   }
 
   async *list(signal: AbortSignal): AsyncGenerator<SourceFile> {
@@ -58,7 +58,9 @@ export class S3Source implements Source {
       if (pages === MAX_PAGES) throw endlessListing(SERVICE)
       const query = { Bucket, Prefix, EncodingType: 'url', ContinuationToken: token } as const
       const command = new ListObjectsV2Command(query)
-      const page = await this.#attempt(signal, (abortSignal) => this.#client.send(command, { abortSignal }))
+      const page = await this.#requests.attempt(signal, (abortSignal) =>
+        this.#client.send(command, { abortSignal }),
+      )
       // Every S3 answers with the name; who does not is none, and its nothing must not pass for an empty bucket.
       if (page.Name === undefined) throw notS3()
       for (const { Key = '', Size = 0, ETag = '' } of page.Contents ?? []) {
@@ -73,7 +75,7 @@ export class S3Source implements Source {
 
   async find(path: string, signal: AbortSignal): Promise<SourceFile | undefined> {
     const command = new HeadObjectCommand(this.#object(path))
-    const found = await this.#attempt(signal, (abortSignal) =>
+    const found = await this.#requests.attempt(signal, (abortSignal) =>
       ifThere(() => this.#client.send(command, { abortSignal })),
     )
     return found && { path, ...described(found) }
@@ -113,13 +115,15 @@ export class S3Source implements Source {
         { abortSignal },
       )
     }
-    const { ETag = '' } = await this.#attempt(signal, put, writeTimeoutMs(this.#options.timeoutMs, size))
+    const { ETag = '' } = await this.#requests.attempt(signal, put, size)
     return ETag
   }
 
   async remove(path: string, signal: AbortSignal): Promise<void> {
     const command = new DeleteObjectCommand(this.#object(path))
-    await this.#attempt(signal, (abortSignal) => ifThere(() => this.#client.send(command, { abortSignal })))
+    await this.#requests.attempt(signal, (abortSignal) =>
+      ifThere(() => this.#client.send(command, { abortSignal })),
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,37 +136,21 @@ export class S3Source implements Source {
 
   #get(path: string, signal: AbortSignal, version?: string): Promise<GetObjectCommandOutput | undefined> {
     const command = new GetObjectCommand({ ...this.#object(path), ...(version && { IfMatch: version }) })
-    return this.#attempt(signal, (abortSignal) => ifThere(() => this.#client.send(command, { abortSignal })))
+    return this.#requests.attempt(signal, (abortSignal) =>
+      ifThere(() => this.#client.send(command, { abortSignal })),
+    )
   }
 
   #content(path: string, answer: GetObjectCommandOutput, signal: AbortSignal): AsyncIterable<Buffer> {
-    return watchedBody(answer.Body as Readable, {
-      sizeBytes: answer.ContentLength ?? 0,
-      timeoutMs: this.#options.timeoutMs,
-      signal,
-      of: { service: SERVICE, path },
-    })
+    const { Body, ContentLength = 0 } = answer
+    return this.#requests.content(path, Body as Readable, ContentLength, signal)
   }
+}
 
-  #attempt<T>(
-    signal: AbortSignal,
-    attempt: (signal: AbortSignal) => Promise<T>,
-    timeoutMs: number = this.#options.timeoutMs,
-  ): Promise<T> {
-    return withRetries(attempt, { signal, timeoutMs, judge: (error) => this.#judge(error) })
-  }
-
-  #judge(error: unknown): Failure {
-    const answer = error instanceof S3ServiceException ? error : undefined
-    return judgeAnswer(error, {
-      service: SERVICE,
-      place: `bucket ${this.#options.container}`,
-      timeoutMs: this.#options.timeoutMs,
-      status: answer?.$metadata.httpStatusCode,
-      reason: answer?.name,
-      retryAfter: answer?.$response?.headers['retry-after'],
-    })
-  }
+function refusalIn(error: unknown): Refusal | undefined {
+  if (!(error instanceof S3ServiceException)) return undefined
+  const { $metadata, name: reason, $response } = error
+  return { status: $metadata.httpStatusCode, reason, retryAfter: $response?.headers['retry-after'] }
 }
 
 /** Undefined for an object that is not there, or is not that version any more; other failures stay failures. */
@@ -183,12 +171,7 @@ function described({
   Metadata,
 }: Pick<GetObjectCommandOutput, 'ContentLength' | 'ETag' | 'Metadata'>) {
   if (ETag === '') throw notS3()
-  const sha256 = Metadata?.sha256?.toLowerCase()
-  return {
-    size: ContentLength,
-    version: ETag,
-    ...(sha256 !== undefined && SHA256.test(sha256) && { sha256 }),
-  }
+  return { size: ContentLength, version: ETag, ...notedHash(Metadata) }
 }
 
 function decoded(name: string): string {

@@ -24,18 +24,20 @@ export interface SandboxParts {
 
 /**
  * The sources that the operator set; throws a readable Error where the settings do not fit. There is no git without
- * a sandbox.
+ * a sandbox. `pauseMs` is that before an object store is asked again.
  */
 export function createSources(
   { sources, limits, build }: Pick<Config, 'sources' | 'limits' | 'build'>,
   sandbox?: SandboxParts,
+  pauseMs?: number,
 ): Sources {
   const { azure, s3, git, timeoutMs } = sources
   const places = sources.places.map(parsePlace)
+  const waits = { timeoutMs, pauseMs }
   return new ConfiguredSources(
     {
-      'azure-blob': new AzureKind(azure, places, timeoutMs),
-      s3: new S3Kind(s3, places, timeoutMs),
+      'azure-blob': new AzureKind(azure, places, waits),
+      s3: new S3Kind(s3, places, waits),
       local: new LocalKind(sources.localRoots),
       ...(sandbox && {
         git: new GitKind({

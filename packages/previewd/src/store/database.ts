@@ -51,6 +51,7 @@ const MIGRATIONS = [
    CREATE INDEX resolved_locks_by_lockfile ON resolved_locks (lockfile);`,
   'CREATE TABLE source_notes (project TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID, STRICT;',
   'CREATE TABLE unstored (project TEXT PRIMARY KEY) WITHOUT ROWID, STRICT;',
+  'CREATE TABLE foreseen_notes (project TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID, STRICT;',
 ]
 
 /** Stands in the database's header once the projects that lie beside it are all in it. */

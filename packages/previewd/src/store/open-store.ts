@@ -148,6 +148,8 @@ async function compose(
     onRevision: (project) => mirror?.update(project),
     onError,
   })
+  const sourceNotes = new SourceNoteTable(database)
+  await settleNotes(sourceNotes, files, onError)
   await mirror?.distrust(recovery?.projects ?? [])
   mirror?.catchUp()
   return {
@@ -156,7 +158,7 @@ async function compose(
     builds: new BuildTable(database),
     keys: new KeyTable(database),
     locks: new ResolvedLockTable(database),
-    sourceNotes: new SourceNoteTable(database),
+    sourceNotes,
     tmpDir,
     recovery,
     async close() {
@@ -184,6 +186,21 @@ async function recoverAfterCrash(
   const recovery = await recoverProjects(paths, table, { written: written ?? [], unindexed }, onError)
   markIndexed(database)
   return written === undefined && recovery.projects.length === 0 ? undefined : recovery
+}
+
+/** Before anything else changes the files. */
+async function settleNotes(
+  notes: SourceNoteTable,
+  files: ProjectFiles,
+  onError: (error: unknown, what: string) => void,
+): Promise<void> {
+  for (const project of notes.foreseen()) {
+    try {
+      notes.settle(project, (await files.manifest(project)).files)
+    } catch (error) {
+      onError(error, `What was known of the source of project ${project} could not be settled.`)
+    }
+  }
 }
 
 function toProjects(table: ProjectTable, deletion: ProjectDeletion, log: WriteAheadLog): Projects {

@@ -128,6 +128,7 @@ export class ProjectTable {
       this.#sql.run('DELETE FROM builds WHERE project = ?', id)
       removeResolvedLock(this.#sql, id)
       this.#sql.run('DELETE FROM source_notes WHERE project = ?', id)
+      this.#sql.run('DELETE FROM foreseen_notes WHERE project = ?', id)
       this.#sql.run('DELETE FROM unstored WHERE project = ?', id)
       return true
     })

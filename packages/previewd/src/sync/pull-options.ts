@@ -10,7 +10,7 @@ export interface PullOptions {
   manifest: Manifest
   /** What the source held before; files whose version is still that one are not asked for. */
   notes: SourceNotes
-  /** Paths to look at, whether they were changed or deleted; undefined: everything. */
+  /** Paths to look at, each once and valid, whether they were changed or deleted; undefined: everything. */
   paths: readonly string[] | undefined
   /** True for paths whose state here is the newer one, to be stored in the source: the source's is left alone. */
   isOurs?: ((path: string) => boolean) | undefined

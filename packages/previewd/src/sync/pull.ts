@@ -1,6 +1,6 @@
 import { checkFilePath, isNobodysSource } from '../model/file-path.ts'
 import type { ChangeBatch } from '../model/files.ts'
-import type { SourceNotes } from '../model/source.ts'
+import type { ComingNotes, SourceNotes } from '../model/source.ts'
 import { compareAll } from './compare-all.ts'
 import { Downloads } from './downloads.ts'
 import type { PullOptions } from './pull-options.ts'
@@ -13,6 +13,20 @@ export interface Pulled extends AsyncDisposable {
   notes: SourceNotes
   /** Files that were compared and not downloaded. */
   same: number
+}
+
+/** Of the paths that a caller names, those to look at; throws INVALID_PATH where one cannot be a file's. */
+export function wantedPaths(paths: readonly string[]): string[] {
+  const wanted = [...new Set(paths)].filter((path) => !isNobodysSource(path))
+  wanted.forEach(checkFilePath)
+  return wanted
+}
+
+/** What will be noted once the batch is applied: of its paths, or of all where nothing was noted before. */
+export function comingNotes({ batch, notes }: Pulled, known: SourceNotes | undefined): ComingNotes {
+  const changed = [...batch.files.map(({ path }) => path), ...batch.deleted]
+  const paths = new Set(known ? changed : [...changed, ...notes.files.keys()])
+  return { place: notes.place, files: new Map([...paths].map((path) => [path, notes.files.get(path)])) }
 }
 
 /**
@@ -35,9 +49,7 @@ export async function pull(options: PullOptions): Promise<Pulled> {
       unread = same.size
       await downloads.run(changed)
     } else {
-      const wanted = [...new Set(paths)].filter((path) => !isNobodysSource(path))
-      wanted.forEach(checkFilePath)
-      await downloads.run(wanted.filter((path) => !options.isOurs?.(path)))
+      await downloads.run(paths.filter((path) => !options.isOurs?.(path)))
     }
     for (const path of downloads.gone) if (options.manifest.has(path)) deleted.push(path)
     for (const [path, note] of downloads.notes) known.set(path, note)

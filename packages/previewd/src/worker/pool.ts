@@ -7,13 +7,23 @@ import type { LaunchedSpec } from './launcher.ts'
 import { Popularity } from './popularity.ts'
 import type { Runner } from './runner.ts'
 
+/** How patient a pool is. */
+export interface PoolWaits {
+  /** After the last use began until what is missing is made ready; the start of a dev server is over then, as a rule. */
+  quietMs: number
+  /** Between looks at the memory that the machine could still give. */
+  lookEveryMs: number
+  /** For loading the tools of a worker; over it, it waits without them. */
+  rehearsalMs: number
+}
+
 export interface PoolParts {
   /** Workers that wait at most; 0 switches the pool off. */
   size: number
   /** Launches a worker in a place that nobody waits for; undefined where there is none. */
   launch: (spec: LaunchedSpec) => Promise<Runner | undefined>
-  /** Time for loading the tools of one; over it, it waits without them. */
-  rehearsalMs: number
+  /** By default as long as suits real work. */
+  waits?: Partial<PoolWaits> | undefined
   /** True while there is other work that must not be slowed down. */
   isBusy: () => boolean
   /** True while somebody waits for a place. */
@@ -47,9 +57,8 @@ const WAITING_CPU_WEIGHT = 1
 const MAX_WAITING_BYTES = 512 * MIB
 /** Below this nothing waits: the memory is for work. */
 const MIN_AVAILABLE_BYTES = 512 * MIB
-/** After the last use began; the start of a dev server is over then, as a rule. */
-const QUIET_MS = 1_000
-const LOOK_EVERY_MS = 5_000
+/** A rehearsal has only what others leave of the processor. */
+const WAITS: PoolWaits = { quietMs: 1_000, lookEveryMs: 5_000, rehearsalMs: 30_000 }
 
 /**
  * Workers that wait, one for each of the environments that were used most of late, with its links in place and its
@@ -57,6 +66,7 @@ const LOOK_EVERY_MS = 5_000
  */
 export class WarmPool {
   readonly #parts: PoolParts
+  readonly #waits: PoolWaits
   readonly #popularity = new Popularity<Kind>()
   readonly #waiting = new Map<string, Waiting>()
   #filling: Waiting | undefined
@@ -69,7 +79,8 @@ export class WarmPool {
 
   constructor(parts: PoolParts) {
     this.#parts = parts
-    if (parts.size > 0) this.#look = setInterval(() => this.#relieve(), LOOK_EVERY_MS).unref()
+    this.#waits = { ...WAITS, ...parts.waits }
+    if (parts.size > 0) this.#look = setInterval(() => this.#relieve(), this.#waits.lookEveryMs).unref()
   }
 
   view(): PoolView {
@@ -97,7 +108,7 @@ export class WarmPool {
   refillSoon(): void {
     if (this.#closed || this.#parts.size === 0) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#refill(), QUIET_MS).unref()
+    this.#timer = setTimeout(() => void this.#refill(), this.#waits.quietMs).unref()
   }
 
   /** Gives one place to somebody who needs it. */
@@ -180,7 +191,7 @@ export class WarmPool {
     this.#filling = waiting
     await runner.ready
     await runner.put(kind.ahead.entries)
-    await runner.rehearse(kind.ahead.root, this.#parts.rehearsalMs).catch((cause: Error) => {
+    await runner.rehearse(kind.ahead.root, this.#waits.rehearsalMs).catch((cause: Error) => {
       this.#parts.logger?.info({ environment: kind.ahead.key, reason: cause.message }, 'no rehearsal')
     })
     const memoryBytes = await runner.memoryBytes()

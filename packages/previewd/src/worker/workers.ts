@@ -6,7 +6,7 @@ import { PreviewdError } from '../errors.ts'
 import type { PoolView, SandboxStatus, SandboxTier, Worker, WorkerSpec, Workers } from '../model/worker.ts'
 import { detectMachinery, type Machinery } from './detect.ts'
 import { type LaunchedSpec, launchRunner } from './launcher.ts'
-import { WarmPool } from './pool.ts'
+import { type PoolWaits, WarmPool } from './pool.ts'
 import type { Runner } from './runner.ts'
 import { Slots } from './slots.ts'
 
@@ -22,8 +22,7 @@ export interface WorkersOptions {
   installerSlots?: number
   /** Workers that wait, ready, for the next use of an environment; none by default. They need places, too. */
   poolSize?: number
-  /** Time that a worker has to load its tools before it waits without them. */
-  rehearsalMs?: number
+  poolWaits?: Partial<PoolWaits>
   /** Memory that the machine could still give; what Node knows of it by default. */
   availableBytes?: () => number
   logger?: Pick<Logger, 'info' | 'warn'>
@@ -42,8 +41,6 @@ const PROBE_LIMITS = {
   cpuWeight: 100,
   logBytes: 64 * 1024,
 }
-/** With what others leave of the processor. */
-const REHEARSAL_MS = 30_000
 const NEVER_WITHOUT = 'Without any sandbox, project code does not run here, whatever the settings.'
 const RANKS: Record<SandboxTier, number> = { off: 0, reduced: 1, full: 2 }
 
@@ -70,7 +67,7 @@ export class SandboxedWorkers implements Workers {
     }
     this.#pool = new WarmPool({
       size: options.poolSize ?? 0,
-      rehearsalMs: options.rehearsalMs ?? REHEARSAL_MS,
+      waits: options.poolWaits,
       launch: (spec) => this.#launchAhead(spec),
       isBusy: () => this.#builds >= availableParallelism() / 2,
       isCrowded: () => this.#slots.project.hasWaiting,

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { createEnvironments, type EvictableEnvironments } from '../../src/environment/environments.ts'
+import type { ProxyLimits } from '../../src/environment/registry-proxy.ts'
 import type { Diagnostic } from '../../src/model/diagnostic.ts'
 import type { Environment, EnvironmentResult, PrepareOptions } from '../../src/model/environment.ts'
 import type { Worker, Workers } from '../../src/model/worker.ts'
@@ -20,6 +21,7 @@ export interface BenchOptions {
   minimumReleaseAgeMinutes?: number
   token?: string
   installTimeoutMs?: number
+  registryLimits?: Partial<ProxyLimits>
 }
 
 /** Everything that an install needs, real and below one temporary folder that goes when the test is over. */
@@ -93,6 +95,7 @@ export async function openBench(
     registry: {
       url: options.registryUrl ?? registry.url,
       minimumReleaseAgeMinutes: options.minimumReleaseAgeMinutes ?? 1440,
+      limits: options.registryLimits ?? {},
       ...token,
     },
   })

@@ -148,6 +148,17 @@ describe('the registry itself', () => {
     }
   })
 
+  test.each(['/leaf', '/leaf/-/leaf-1.0.0.tgz'])(
+    'An answer whose bytes stop for good is asked for again by the installer: %s',
+    async (path) => {
+      const stalling = await makeBench({ packages: PACKAGES, registryLimits: { stallTimeoutMs: 200 } })
+      stalling.registry.stall(path)
+      const { run } = await stalling.install(pkg({ leaf: '1.0.0' }))
+      expect(await run(`node -p "require('leaf')"`)).toBe('1.0.0')
+      expect(stalling.registry.requests.filter((asked) => asked === `GET ${path}`)).toHaveLength(2)
+    },
+  )
+
   test('A registry that wants a token gets it, and nothing of it is left where project code could read it', async () => {
     const token = 'canary-token-5f2c'
     const guarded = await makeBench({ packages: PACKAGES, token })

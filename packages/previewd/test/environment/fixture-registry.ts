@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { createGzip } from 'node:zlib'
@@ -36,6 +36,8 @@ export interface FixtureRegistry {
   url: string
   /** Method and path of every request so far. */
   requests: string[]
+  /** Sends only half of the next answer to that path, and keeps the connection. */
+  stall(path: string): void
   /** Adds a release while the registry runs. */
   publish(release: FixturePackage): Promise<void>
   /** What the metadata says of a release, e.g. for a lockfile. */
@@ -57,12 +59,15 @@ const LONG_AGO = '2020-01-01T00:00:00.000Z'
 export async function startFixtureRegistry(options: FixtureRegistryOptions): Promise<FixtureRegistry> {
   const releases = new Map<string, Map<string, Release>>()
   const requests: string[] = []
+  const stalls = new Set<string>()
   const server = createServer((request, response) => {
     requests.push(`${request.method} ${request.url}`)
     const isAllowed =
       options.token === undefined || request.headers.authorization === `Bearer ${options.token}`
-    if (isAllowed) answer(request, response, releases, url)
-    else response.writeHead(401).end('{}')
+    const found = isAllowed ? find(request, releases, url) : { status: 401, content: '{}' }
+    response.writeHead(found.status, { 'content-type': found.type ?? 'application/json' })
+    if (stalls.delete(request.url ?? '')) response.write(found.content.slice(0, found.content.length / 2))
+    else response.end(found.content)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -78,7 +83,7 @@ export async function startFixtureRegistry(options: FixtureRegistryOptions): Pro
     await once(server, 'close')
   }
   const integrityOf = (name: string, version: string) => releases.get(name)?.get(version)?.integrity ?? ''
-  return { url, requests, publish, integrityOf, close }
+  return { url, requests, stall: (path) => void stalls.add(path), publish, integrityOf, close }
 }
 
 async function makeRelease(release: FixturePackage, url: string): Promise<Release> {
@@ -109,24 +114,22 @@ function fileNameOf(name: string, version: string): string {
   return `${name.replace(/^@[^/]+\//, '')}-${version}.tgz`
 }
 
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  releases: Map<string, Map<string, Release>>,
-  url: string,
-): void {
+interface Answer {
+  status: number
+  type?: string
+  content: string | Buffer
+}
+
+function find(request: IncomingMessage, releases: Map<string, Map<string, Release>>, url: string): Answer {
   const path = decodeURIComponent(new URL(request.url ?? '', url).pathname.slice(1))
   const [name = '', file] = path.split('/-/')
   const versions = releases.get(name)
-  const found = [...(versions ?? [])].find(([version]) => file === fileNameOf(name, version))
   if (versions !== undefined && file === undefined) {
-    response.writeHead(200, { 'content-type': 'application/json' })
-    response.end(JSON.stringify(metadataOf(name, versions)))
-  } else if (found !== undefined) {
-    response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(found[1].tarball)
-  } else {
-    response.writeHead(404, { 'content-type': 'application/json' }).end('{"error":"not_found"}')
+    return { status: 200, content: JSON.stringify(metadataOf(name, versions)) }
   }
+  const found = [...(versions ?? [])].find(([version]) => file === fileNameOf(name, version))
+  if (found === undefined) return { status: 404, content: '{"error":"not_found"}' }
+  return { status: 200, type: 'application/octet-stream', content: found[1].tarball }
 }
 
 function metadataOf(name: string, versions: Map<string, Release>) {

@@ -27,6 +27,7 @@ async function start(packages: FixturePackage[]): Promise<void> {
     registry: new URL(registry.url),
     answerTimeoutMs: 5_000,
     transferTimeoutMs: 5_000,
+    stallTimeoutMs: 5_000,
   })
 }
 

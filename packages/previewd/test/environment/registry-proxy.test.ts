@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { buffer, text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { brotliCompressSync, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, onTestFinished, test } from 'vitest'
@@ -156,6 +157,33 @@ test('A registry that does not answer is given up', async () => {
   const proxy = await startProxy({ registryUrl, limits: { answerTimeoutMs: 100 } })
   expect((await ask(proxy, '/leaf')).status).toBe(502)
   expect(proxy.failureSince(startedAt)).toContain('too long')
+})
+
+test.each([
+  ['Metadata', '/leaf', /^502$/],
+  ['A tarball', '/leaf/-/leaf-1.0.0.tgz', /aborted|hang up/],
+])('%s whose bytes stop for good is given up, and can be asked for again', async (_, path, outcome) => {
+  const registry = await fixture()
+  const proxy = await startProxy({ registryUrl: registry.url, limits: { stallTimeoutMs: 100 } })
+  registry.stall(path)
+  const answer = ask(proxy, path).then(({ status }) => String(status), String)
+  expect(await answer).toMatch(outcome)
+  await expect.poll(() => proxy.failureSince(0)).toContain('sent nothing')
+  expect((await ask(proxy, path)).status).toBe(200)
+})
+
+test('A tarball whose reader is slow is not given up', async () => {
+  const size = 4 * 1024 * 1024
+  const stallTimeoutMs = 50
+  const server = createServer((_request, response) => response.end(Buffer.alloc(size))).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const registryUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
+  const proxy = await startProxy({ registryUrl, limits: { stallTimeoutMs } })
+  const sent = request({ socketPath: proxy.socket, path: '/leaf/-/leaf-1.0.0.tgz' }).end()
+  const [response] = await once(sent, 'response')
+  await delay(10 * stallTimeoutMs)
+  expect((await buffer(response)).length).toBe(size)
 })
 
 test('The socket is open to the installer, in a folder that cannot be listed', async () => {

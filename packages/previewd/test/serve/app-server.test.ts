@@ -64,6 +64,15 @@ describe('a published build with a server', () => {
     expect(asked[0]).toEqual({ buildId: 'build0000001', only: false })
   })
 
+  test('is passed on without Node taking what listens to one answer for a leak', async () => {
+    const warnings: Error[] = []
+    const note = (warning: Error) => void warnings.push(warning)
+    process.on('warning', note)
+    await get('/', NAVIGATION)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
+  })
+
   test('leaves other builds as they are: files, and no methods but GET and HEAD', async () => {
     await addBuild('build0000002', { 'index.html': 'file' }, false)
     expect((await get('/any', NAVIGATION)).text).toBe('file')

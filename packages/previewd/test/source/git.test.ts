@@ -195,6 +195,7 @@ test('only https addresses on hosts of the operator are taken, and no option in 
   expect(resolve({ url: 'https://GIT.example.org/a/../b.git' })).toEqual({
     kind: 'git',
     url: 'https://git.example.org/b.git',
+    isTrusted: true,
   })
   expect(resolve({ url: 'https://a.b.example.com/x', ref: 'v1.0', path: 'apps/web/' })).toMatchObject({
     ref: 'v1.0',
@@ -329,6 +330,20 @@ test('a project that may not administer the server gets no repository through a 
     expect.objectContaining({ code: 'SETTINGS_INVALID' }),
   )
   expect(gitKind().resolve(asked, untrusted)).toMatchObject({ kind: 'git' })
+})
+
+test('a token that the operator adds later does not go to an address that a project had set before', async () => {
+  const tokens = [parseGitToken(`127.0.0.1:${server.port}=${CANARY}`)]
+  const asked = { kind: 'git' as const, url: `${server.url}/app.git` }
+  const requestsOf = async (isTrusted: boolean) => {
+    const settings = gitKind().resolve(asked, { id: 'p', isTrusted })
+    server.seen.length = 0
+    await using source = await gitKind({ tokens }).open(settings)
+    await read(source)
+    return server.seen.map(({ authorization }) => authorization !== undefined)
+  }
+  expect(new Set(await requestsOf(false))).toEqual(new Set([false]))
+  expect(new Set(await requestsOf(true))).toEqual(new Set([true]))
 })
 
 test('a name that is no path here is listed, for the sync to refuse, and one that stands for .git is not taken', async () => {

@@ -46,7 +46,7 @@ beforeEach(async () => {
       launched.push(key)
       return scriptedRunner(key)
     },
-    rehearsalMs: 1000,
+    waits: { quietMs: 10, rehearsalMs: 1000 },
     isBusy: () => false,
     isCrowded: () => false,
     availableBytes: () => 64 * 1024 * MIB,

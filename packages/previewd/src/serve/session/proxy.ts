@@ -20,6 +20,8 @@ import { preloadTags } from './preloads.ts'
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 256
+/** Node's pipeline and the proxy listen to one answer with ten together, and those who count requests come on top. */
+const MAX_ANSWER_LISTENERS = 16
 
 /** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
@@ -102,6 +104,7 @@ export async function answerFromServer(
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
+  res.setMaxListeners(MAX_ANSWER_LISTENERS)
   await proxy.web(req, res).catch(fail)
 }
 
