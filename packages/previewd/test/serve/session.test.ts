@@ -217,6 +217,22 @@ describe('an editor', () => {
     expect(await session.painted(2)).toMatchObject({ errors: 0 })
   })
 
+  test('gets the app by itself from a dev server that left the first question for it unanswered', async () => {
+    const config = `export default { plugins: [{ name: 'silent', configureServer(server) {
+      let isFirst = true
+      server.middlewares.use((req, res, next) => {
+        if (isFirst && req.headers.accept?.includes('text/html')) isFirst = false
+        else next()
+      })
+    } }] }`
+    const files = { ...APP, 'vite.config.js': config }
+    await using session = await DevSession.start(servers, files, { pageTimeoutMs: 500 })
+    const page = await openApp(session)
+    await page.getByText('The dev server does not answer').waitFor()
+    await page.getByText('first text').waitFor()
+    await session.painted(1)
+  })
+
   test('is brought up to date after an edit that the page could not hear of', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)

@@ -36,18 +36,34 @@ export interface ProxiedSession extends SessionAddress {
   onFound: () => void
 }
 
+type ProxyOptions = Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>
+
 /** Answers a request of an editor with what the dev server of the session says. `url` is asked for in place of the request's. */
 export async function answerFromSession(
   req: IncomingMessage,
   res: ServerResponse,
   session: ProxiedSession,
-  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
+  options: ProxyOptions,
 ): Promise<void> {
+  if (!(await askSession(req, res, session, options))) sendNoAnswer(req, res)
+}
+
+/** False where it has not begun to answer, or until the signal has not: another one may be asked the same then. */
+export function askSession(
+  req: IncomingMessage,
+  res: ServerResponse,
+  session: ProxiedSession,
+  options: ProxyOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const { revision, generation, instrument, modules, ...server } = session
   const isTagged = instrument && isNavigation(req)
   const tag = isTagged ? preloadTags(modules) + clientTag('session', revision, generation) : undefined
-  const kind = { isPrivate: false, isOfSources: true, failure: NO_ANSWER }
-  return answerFromServer(req, res, { ...server, ...kind, tag }, options)
+  return askServer(req, res, { ...server, isPrivate: false, isOfSources: true, tag }, options, signal)
+}
+
+export function sendNoAnswer(req: IncomingMessage, res: ServerResponse): void {
+  sendMessage(req, res, NO_ANSWER)
 }
 
 /** A server of a project, in its sandbox. */
@@ -62,19 +78,18 @@ export interface ProjectServer {
   isPrivate: boolean
   /** It serves the sources of the project, which are for the pages of its own origin. */
   isOfSources: boolean
-  /** Said where it does not answer. */
-  failure: Parameters<typeof sendMessage>[2]
   /** Called where it has what was asked for. */
   onFound?: () => void
 }
 
-/** Answers with what a server of the project says. */
-export async function answerFromServer(
+/** Answers with what a server of the project says; false where that says nothing, and `res` is as it was. */
+export async function askServer(
   req: IncomingMessage,
   res: ServerResponse,
   server: ProjectServer,
-  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
-): Promise<void> {
+  options: ProxyOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const proxy = createProxyServer({
     target: { socketPath: server.socket },
     agent: server.agent,
@@ -87,29 +102,48 @@ export async function answerFromServer(
     compress: isRemote(req) && acceptsGzip(req),
   }
   const asksForPage = server.isOfSources && isNavigation(req)
+  const { headers } = req
+  const { promise: isAnswered, resolve } = Promise.withResolvers<boolean>()
+  let isLeft = false
+  const leave = (): void => {
+    if (isLeft || res.headersSent) return
+    isLeft = true
+    req.headers = headers
+    resolve(res.destroyed)
+  }
   const fail = (error: unknown): void => {
     options.logger.debug({ err: error }, 'A server of a project did not answer')
-    if (res.headersSent || res.destroyed) res.destroy()
-    else sendMessage(req, res, server.failure)
+    if (!isLeft && res.headersSent) res.destroy()
+    leave()
   }
+  res.once('close', leave)
+  signal?.addEventListener('abort', leave)
+  proxy.on('proxyReq', (asking) => {
+    const end = (): void => void (isLeft && asking.destroy())
+    // It may have waited for a connection until now.
+    end()
+    signal?.addEventListener('abort', end)
+  })
   proxy.on('proxyRes', (answer) => {
+    res.off('close', leave)
     if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
     if (asksForPage && isNothing(answer)) {
       answer.resume()
-      return sendMessage(req, res, NO_PAGE)
-    }
-    void sendAnswer(req, res, answer, change, options).catch(fail)
+      sendMessage(req, res, NO_PAGE)
+    } else void sendAnswer(req, res, answer, change, options).catch(fail)
+    resolve(true)
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
-  await proxy.web(req, res).catch(fail)
+  proxy.web(req, res).catch(fail)
+  return await isAnswered
 }
 
 /** A page is asked for whole and as it is, because a script is put into it. */
 function toServerHeaders(
   req: IncomingMessage,
   { isOfSources, tag }: ProjectServer,
-  { isOwnKey }: Pick<GatewayOptions, 'isOwnKey'>,
+  { isOwnKey }: Pick<ProxyOptions, 'isOwnKey'>,
 ): IncomingHttpHeaders {
   const headers = toUpstreamHeaders(req, isOwnKey)
   if (!isNavigation(req) || !(isOfSources || tag !== undefined)) return headers
@@ -127,7 +161,7 @@ async function sendAnswer(
   res: ServerResponse,
   answer: IncomingMessage,
   { tag, compress, isPrivate, isOfSources }: Change,
-  { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
+  { frameAncestors }: Pick<ProxyOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isInjected = tag !== undefined && isWholePage(answer)
   const drop = [
