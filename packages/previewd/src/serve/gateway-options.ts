@@ -35,7 +35,7 @@ export interface GatewayOptions {
   events: Pick<EventBus, 'listen'>
   /** Where editors' requests go while a session is live; everybody else sees what is published. */
   sessions?: Pick<Sessions, 'address' | 'untilLive' | 'recorded' | 'view'>
-  /** For a page, until a dev server has begun to answer; half a minute by default. */
+  /** For a page, until a dev server has begun to answer the first time; ten seconds by default. */
   pageTimeoutMs?: number
   /** Starts a session that sleeps; called when a page of an editor is opened. */
   wake?(project: string): void

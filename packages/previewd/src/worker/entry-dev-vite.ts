@@ -40,6 +40,7 @@ export interface ResolvedDevConfig {
   root: string
   /** Undefined where the project has none. */
   configFile?: string | undefined
+  configFileDependencies?: string[]
   cacheDir?: string
   webSocketToken?: string
   /** '' where there is none. */

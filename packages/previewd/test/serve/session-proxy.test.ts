@@ -339,6 +339,9 @@ describe('a server that takes questions and never answers', () => {
     expect([page.status, page.headers.refresh]).toEqual([502, '1'])
     expect(page.text).toContain('The dev server does not answer')
     await once((await asked()).socket, 'close')
+    upstream.answer = (_req, res) => void setTimeout(() => res.end('slow'), 75)
+    // Each time it is waited for longer.
+    await expect.poll(async () => (await get('/', NAVIGATION)).text).toBe('slow')
   })
 
   test('is waited for by what is no page, and by what is sent to it', async () => {

@@ -2,15 +2,17 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { SessionAddress, Sessions } from '../../model/session.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import type { PagePatience } from './page-patience.ts'
 import { askSession, type ProxiedSession, sendNoAnswer } from './proxy.ts'
 
-/** More than the first page of a large app takes; what is compiled for it by then is there when it is asked for again. */
-const PAGE_TIMEOUT_MS = 30_000
 const MAX_ASKED = 5
+/** Of each question, for the end of the viewer's connection. */
+const LISTENERS = 4
 
 export interface PageOptions
-  extends Pick<GatewayOptions, 'events' | 'frameAncestors' | 'isOwnKey' | 'logger' | 'pageTimeoutMs'> {
+  extends Pick<GatewayOptions, 'events' | 'frameAncestors' | 'isOwnKey' | 'logger'> {
   project: string
+  patience: PagePatience
   sessions: Pick<Sessions, 'address'>
 }
 
@@ -29,11 +31,10 @@ export async function answerPage(
   req: IncomingMessage,
   res: ServerResponse,
   session: ProxiedSession,
-  { project, sessions, events, pageTimeoutMs = PAGE_TIMEOUT_MS, ...options }: PageOptions,
+  { project, sessions, events, patience, ...options }: PageOptions,
 ): Promise<void> {
-  const late = AbortSignal.timeout(pageTimeoutMs)
-  // Each question listens for the end of the viewer's connection.
-  res.setMaxListeners(res.getMaxListeners() + MAX_ASKED)
+  const late = AbortSignal.timeout(patience.timeoutMs(project))
+  res.setMaxListeners(res.getMaxListeners() + MAX_ASKED * LISTENERS)
   let asked: SessionAddress | undefined = session
   for (let count = 0; asked !== undefined && count < MAX_ASKED && !late.aborted; count++) {
     const { socket, generation }: SessionAddress = asked
@@ -48,8 +49,10 @@ export async function answerPage(
     const signal = AbortSignal.any([late, moved.signal])
     const isAnswered = await askSession(req, res, { ...session, ...asked }, options, signal)
     stopListening()
+    if (res.headersSent) patience.answered(project)
     if (isAnswered) return
     asked = next()
   }
+  if (late.aborted) patience.exhausted(project)
   sendNoAnswer(req, res)
 }

@@ -3,6 +3,7 @@ import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
+import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
 import { answerFromSession } from './proxy.ts'
 import { sendRecorded } from './recorded.ts'
@@ -14,7 +15,7 @@ import { sendRecorded } from './recorded.ts'
 export async function answerAsSession(
   req: IncomingMessage,
   res: ServerResponse,
-  { project, url, agent }: { project: Project; url: string; agent: Agent },
+  { project, url, agent, patience }: { project: Project; url: string; agent: Agent; patience: PagePatience },
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
@@ -38,7 +39,8 @@ export async function answerAsSession(
   if (address === undefined) return false
   const modules = requests?.modules(project.id) ?? []
   const session = { ...address, url, agent, instrument, modules, onFound: note }
-  if (isPageToAskAgain(req)) await answerPage(req, res, session, { ...options, sessions, project: project.id })
+  if (isPageToAskAgain(req))
+    await answerPage(req, res, session, { ...options, sessions, patience, project: project.id })
   else await answerFromSession(req, res, session, options)
   return true
 }
