@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
+import { proportionalKib, withDescendants } from '../packages/previewd/test/e2e/process-tree.ts'
 import type { Context } from './context.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
-import { withDescendants } from './process-tree.ts'
 import { type Row, toRow } from './row.ts'
 import { show, startSession, stopSession } from './session-steps.ts'
 import { editText, type Subject, serverRendered } from './subject.ts'
@@ -17,12 +16,11 @@ const REST_MS = 15_000
 /** Live sessions in 8 GiB, by the memory of several side by side after pages, edits and a rest; beside one `vite` each. */
 export async function memoryBench(context: Context): Promise<Row[]> {
   const rows: Row[] = []
+  const subject = serverRendered()
+  const rendered = await makePlainProject(join(context.folder, 'plain'), subject)
+  rows.push(await memoryRow(context, subject, rendered, 12))
   const [, builder] = context.projects
   if (builder) rows.push(await memoryRow(context, builder.subject, builder.plain, 40))
-  const subject = serverRendered()
-  rows.push(
-    await memoryRow(context, subject, await makePlainProject(join(context.folder, 'plain'), subject), 12),
-  )
   return rows
 }
 
@@ -70,7 +68,7 @@ async function memoryOfVites({ browser }: Context, subject: Subject, plain: Plai
 async function memoryOfSessions({ browser, client, daemonPid, rest }: Context, subject: Subject) {
   const projects = Array.from({ length: SIDE_BY_SIDE }, (_, index) => `memory-${subject.name}-${index}`)
   for (const project of projects) {
-    await client.push(project, subject.files, { wait: 'built' })
+    await client.push(project, subject.files, { wait: 'live' })
     // The second start is as every later one: the first has bundled the dependencies, which are kept.
     for (let start = 0; start < 2; start++) {
       await stopSession(client, project)
@@ -112,13 +110,4 @@ async function useOnce(
 function memoryOf(pids: readonly number[], { alone = false } = {}): number {
   const all = alone ? pids : pids.flatMap(withDescendants)
   return all.reduce((sum, pid) => sum + proportionalKib(pid), 0) / 1024
-}
-
-/** 0 for a process that has ended. */
-function proportionalKib(pid: number): number {
-  try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1])
-  } catch {
-    return 0
-  }
 }

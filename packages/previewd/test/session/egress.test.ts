@@ -73,7 +73,11 @@ afterAll(async () => {
 })
 beforeEach(() => {
   asked = []
-  names = { 'outside.example': [[PUBLIC]], 'inside.example': [[PRIVATE]], 'both.example': [[PUBLIC, PRIVATE]] }
+  names = {
+    'outside.example': [[PUBLIC]],
+    'inside.example': [[PRIVATE]],
+    'both.example': [[PUBLIC, PRIVATE]],
+  }
 })
 
 async function fetchInside(host: string, path = '/'): Promise<string> {
@@ -86,13 +90,18 @@ it('a session reaches what is public, by name and by address', async () => {
   expect(await fetchInside(PUBLIC)).toBe('from outside')
 })
 
-it.each([PRIVATE, 'localhost', 'inside.example', 'both.example', '[::1]', '[::ffff:127.0.0.1]', '169.254.169.254'])(
-  'a session does not reach %s',
-  async (host) => {
-    expect(await fetchInside(host)).not.toContain('outside')
-    expect(asked).toEqual([])
-  },
-)
+it.each([
+  PRIVATE,
+  'localhost',
+  'inside.example',
+  'both.example',
+  '[::1]',
+  '[::ffff:127.0.0.1]',
+  '169.254.169.254',
+])('a session does not reach %s', async (host) => {
+  expect(await fetchInside(host)).not.toContain('outside')
+  expect(asked).toEqual([])
+})
 
 it.each([PRIVATE, 'inside.example', 'localhost', '169.254.169.254'])(
   'a redirect does not lead a session to %s',
