@@ -49,7 +49,7 @@ async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<Sessi
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin(token)],
+    plugins: [sessionPlugin({ token, version: vite.version })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)
@@ -95,7 +95,7 @@ async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServ
     vite: {
       clearScreen: false,
       server: { strictPort: true },
-      plugins: [sessionPlugin(undefined, servers.add)],
+      plugins: [sessionPlugin({ onServer: servers.add })],
     },
   })
   return servers
@@ -127,7 +127,7 @@ async function startNuxt({ cwd, port }: ServerPlace): Promise<SessionServers> {
   const waiting = new Set<() => void>()
   await runCommand('dev', args, {
     overrides: {
-      vite: { plugins: [sessionPlugin(undefined, servers.add)] },
+      vite: { plugins: [sessionPlugin({ onServer: servers.add })] },
       devServerHandlers: [
         { route: HOT_MODULE, handler: Object.assign(sendHotModule, { __is_handler__: true }) },
       ],

@@ -82,19 +82,27 @@ if (hot && client) {
 }
 `
 
+interface SessionPluginOptions {
+  token?: string | undefined
+  /** Of Vite; the newest where it is left out. */
+  version?: string | undefined
+  /** Gets each server that is made with it. */
+  onServer?: (server: ViteDevServer) => void
+}
+
 /**
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
- * own address is that of the hot updates too, and Host is checked by who stands in front. `onServer` gets each server
- * that is made with it.
+ * own address is that of the hot updates too, and Host is checked by who stands in front.
  */
-export function sessionPlugin(token?: string, onServer?: (server: ViteDevServer) => void): object {
+export function sessionPlugin({ token, version = '', onServer }: SessionPluginOptions): object {
   return {
     name: 'previewd:session',
     enforce: 'post',
     configResolved: (config: ResolvedDevConfig) => {
       const { server } = config
       if (token !== undefined) config.webSocketToken = token
-      server.watch = null
+      // Version 4 always has a watcher.
+      server.watch = version.startsWith('4.') ? { ignored: () => true } : null
       // TLS, where there is any, ends in front of previewd.
       server.https = undefined
       server.allowedHosts = true
