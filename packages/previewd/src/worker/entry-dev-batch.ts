@@ -148,7 +148,9 @@ export class HotBatches {
   async #compile(events: readonly FileEvent[]): Promise<ToolError[]> {
     const files = new Map(events.map(({ file, kind }) => [file, kind]))
     // What pages will ask for next besides, such as a stylesheet that is made of what the changed file says.
-    for (const file of this.#heldFiles()) if (!files.has(file)) files.set(file, 'change')
+    for (const file of [...this.#heldFiles(), ...this.#leftBy(events)]) {
+      if (!files.has(file)) files.set(file, 'change')
+    }
     const results = await Promise.all(
       [...files].map(async ([file, kind]) => {
         const outcomes = kind === 'unlink' ? [] : await Promise.allSettled(this.#transforms(file))
@@ -166,6 +168,20 @@ export class HotBatches {
     for (const { acceptedPath } of this.#held) {
       const file = urlToModuleMap.get(acceptedPath)?.file
       if (file) yield file
+    }
+  }
+
+  /** Files that import one that is gone. Vite takes their imports for what they were, and pages would find nothing there. */
+  *#leftBy(events: readonly FileEvent[]): Generator<string> {
+    const { moduleGraph } = this.#clientSide()
+    for (const { file, kind } of events) {
+      if (kind !== 'unlink') continue
+      for (const { importers } of moduleGraph.getModulesByFile(file) ?? []) {
+        for (const importer of importers) {
+          moduleGraph.invalidateModule(importer)
+          if (importer.file) yield importer.file
+        }
+      }
     }
   }
 

@@ -31,6 +31,8 @@ interface ModuleGraph {
 
 export interface ServedModule {
   url: string
+  file: string | null
+  importers: Set<ServedModule>
   /** When an update was sent for it last; importers name it with this time from then on. 0: never. */
   lastHMRTimestamp: number
   transformResult: { code: string } | null
