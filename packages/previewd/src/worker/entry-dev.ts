@@ -156,5 +156,9 @@ function acceptAt(fd: number, servers: SessionServers): Promise<void> {
   return new Promise((resolve) => outside.listen({ fd }, resolve))
 }
 
+/** A promise that nobody waits for fails in an app's own server code, or for what a page sent: neither ends the server. */
+process.on('unhandledRejection', (reason) => {
+  process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`)
+})
 tidyAtRest()
 new DevHost().listen()
