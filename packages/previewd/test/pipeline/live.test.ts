@@ -182,27 +182,6 @@ describe('a session', () => {
     await under.pipeline.stopSession('talks')
   })
 
-  it('tells why its dev server is gone, each time, and that it is left alone at last', async () => {
-    const config = `export default { plugins: [{ name: 'crash', configureServer(server) {
-      server.middlewares.use('/crash', () => { console.error('no patience left'); process.exit(3) }) } }] }`
-    await live('crashes', { 'vite.config.js': config })
-    const { lines, stop } = sessionLines('crashes')
-    const lost = 'previewd lost the server. The server ended with exit code 3: no patience left'
-    const expected: string[] = []
-    for (let restarts = 1; restarts <= 4; restarts++) {
-      await get('crashes', '/crash').catch(() => undefined)
-      const isLast = restarts === 4
-      expected.push(`${lost} ${isLast ? 'It is left alone, as it ended too often.' : 'It is started again.'}`)
-      const state = isLast ? 'error' : 'live'
-      await expect
-        .poll(() => under.pipeline.status('crashes').session, { timeout: WAIT_MS })
-        .toMatchObject({ state, restarts: Math.min(restarts, 3) })
-    }
-    const told = () => lines.filter((line) => line.startsWith('previewd'))
-    await expect.poll(told, { timeout: WAIT_MS }).toEqual(expected)
-    stop()
-  })
-
   it('ends with its project', async () => {
     await live('deleted')
     await under.pipeline.deleteProject('deleted')

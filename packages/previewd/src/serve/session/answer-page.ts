@@ -6,8 +6,6 @@ import type { PagePatience } from './page-patience.ts'
 import { askSession, type ProxiedSession, sendNoAnswer } from './proxy.ts'
 
 const MAX_ASKED = 5
-/** Of each question, for the end of the viewer's connection. */
-const LISTENERS = 4
 
 export interface PageOptions
   extends Pick<GatewayOptions, 'events' | 'frameAncestors' | 'isOwnKey' | 'logger'> {
@@ -34,7 +32,6 @@ export async function answerPage(
   { project, sessions, events, patience, ...options }: PageOptions,
 ): Promise<void> {
   const late = AbortSignal.timeout(patience.timeoutMs(project))
-  res.setMaxListeners(res.getMaxListeners() + MAX_ASKED * LISTENERS)
   let asked: SessionAddress | undefined = session
   for (let count = 0; asked !== undefined && count < MAX_ASKED && !late.aborted; count++) {
     const { socket, generation }: SessionAddress = asked

@@ -20,6 +20,8 @@ import { preloadTags } from './preloads.ts'
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 256
+/** For the end of an answer: of each question, and of each stream that the answer runs through. */
+const MAX_LISTENERS = 40
 
 /** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
@@ -116,6 +118,7 @@ export async function askServer(
     if (!isLeft && res.headersSent) res.destroy()
     leave()
   }
+  res.setMaxListeners(MAX_LISTENERS)
   res.once('close', leave)
   signal?.addEventListener('abort', leave)
   proxy.on('proxyReq', (asking) => {
