@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { withDescendants } from '../packages/previewd/test/e2e/process-tree.ts'
 import { type Context, pushBuilt } from './context.ts'
-import { withDescendants } from './process-tree.ts'
 import { edit } from './subject.ts'
 
 /**

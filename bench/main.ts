@@ -47,7 +47,9 @@ async function main(): Promise<void> {
   const rows: Row[] = []
   for (const name of names) {
     say(`${name}, ${runs} runs by turns after one to warm up`)
-    rows.push(...((await BENCHES[name]?.(context)) ?? []))
+    const measured = (await BENCHES[name]?.(context)) ?? []
+    say(`\n${toTable(measured)}`)
+    rows.push(...measured)
   }
   say('programs started for the first preview of a project with known dependencies')
   const known = await programsOfKnownEnvironment(context)

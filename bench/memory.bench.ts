@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Browser } from 'playwright-core'
+import { proportionalKib, withDescendants } from '../packages/previewd/test/e2e/process-tree.ts'
 import type { Context } from './context.ts'
-import { makePlainProject, type PlainProject } from './plain-project.ts'
-import { withDescendants } from './process-tree.ts'
+import { makePlainProject } from './plain-project.ts'
 import { type Row, toRow } from './row.ts'
 import { show, startSession, stopSession } from './session-steps.ts'
 import { editText, type Subject, serverRendered } from './subject.ts'
@@ -17,22 +16,14 @@ const REST_MS = 15_000
 /** Live sessions in 8 GiB, by the memory of several side by side after pages, edits and a rest; beside one `vite` each. */
 export async function memoryBench(context: Context): Promise<Row[]> {
   const rows: Row[] = []
+  rows.push(await memoryRow(context, serverRendered(), 12))
   const [, builder] = context.projects
-  if (builder) rows.push(await memoryRow(context, builder.subject, builder.plain, 40))
-  const subject = serverRendered()
-  rows.push(
-    await memoryRow(context, subject, await makePlainProject(join(context.folder, 'plain'), subject), 12),
-  )
+  if (builder) rows.push(await memoryRow(context, builder.subject, 40))
   return rows
 }
 
-async function memoryRow(
-  context: Context,
-  subject: Subject,
-  plain: PlainProject,
-  least: number,
-): Promise<Row> {
-  const perVite = await memoryOfVites(context, subject, plain)
+async function memoryRow(context: Context, subject: Subject, least: number): Promise<Row> {
+  const perVite = await memoryOfVites(context, subject)
   const { perSession, server } = await memoryOfSessions(context, subject)
   return toRow({
     name: `live sessions in 8 GiB, ${subject.title}`,
@@ -52,25 +43,26 @@ async function memoryRow(
 }
 
 /** MiB of each. */
-async function memoryOfVites({ browser }: Context, subject: Subject, plain: PlainProject): Promise<number> {
+async function memoryOfVites({ browser, folder }: Context, subject: Subject): Promise<number> {
   await using opened = new AsyncDisposableStack()
   const pids: number[] = []
   for (let index = 0; index < SIDE_BY_SIDE; index++) {
+    // Vite refuses to run twice in one folder.
+    const own = { ...subject, name: `${subject.name}-${index}` }
+    const plain = await makePlainProject(join(folder, 'plain'), own)
     const server = opened.use(await plain.serve())
     pids.push(server.pid)
     await useOnce(browser, server.url, subject, async (words) => plain.write(editText(subject, words)))
   }
   await pause(REST_MS)
-  const total = memoryOf(pids)
-  plain.write(subject.files)
-  return total / SIDE_BY_SIDE
+  return memoryOf(pids) / SIDE_BY_SIDE
 }
 
 /** MiB of each, and of the server without them. */
 async function memoryOfSessions({ browser, client, daemonPid, rest }: Context, subject: Subject) {
   const projects = Array.from({ length: SIDE_BY_SIDE }, (_, index) => `memory-${subject.name}-${index}`)
   for (const project of projects) {
-    await client.push(project, subject.files, { wait: 'built' })
+    await client.push(project, subject.files, { wait: 'live' })
     // The second start is as every later one: the first has bundled the dependencies, which are kept.
     for (let start = 0; start < 2; start++) {
       await stopSession(client, project)
@@ -82,6 +74,10 @@ async function memoryOfSessions({ browser, client, daemonPid, rest }: Context, s
   }
   await rest()
   await pause(REST_MS)
+  for (const project of projects) {
+    const { session } = await client.status(project)
+    if (session.state !== 'live') throw new Error(`${project} has no session any more: ${session.reason}`)
+  }
   const withSessions = memoryOf([daemonPid])
   for (const project of projects) await stopSession(client, project)
   await rest()
@@ -112,13 +108,4 @@ async function useOnce(
 function memoryOf(pids: readonly number[], { alone = false } = {}): number {
   const all = alone ? pids : pids.flatMap(withDescendants)
   return all.reduce((sum, pid) => sum + proportionalKib(pid), 0) / 1024
-}
-
-/** 0 for a process that has ended. */
-function proportionalKib(pid: number): number {
-  try {
-    return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))?.[1])
-  } catch {
-    return 0
-  }
 }

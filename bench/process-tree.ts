@@ -1,19 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
+import { statOf, withDescendants } from '../packages/previewd/test/e2e/process-tree.ts'
 
 const LOOK_EVERY_MS = 150
 const LONGEST_MS = 60_000
-
-/** The process and all that it has started and what they started. */
-export function withDescendants(pid: number): number[] {
-  const parents = new Map<number, number>()
-  for (const name of readdirSync('/proc')) {
-    if (/^\d+$/.test(name)) parents.set(Number(name), Number(statOf(name)[1]))
-  }
-  const found = [pid]
-  for (const one of found) for (const [child, parent] of parents) if (parent === one) found.push(child)
-  return found
-}
 
 /**
  * Waits until a tree of processes rests: what the server does after an answer (compressing, warming the next worker)
@@ -34,14 +23,4 @@ function ticks(pid: number): number {
     const stat = statOf(String(one))
     return sum + Number(stat[11] ?? 0) + Number(stat[12] ?? 0)
   }, 0)
-}
-
-/** What /proc/PID/stat says from the state on (proc(5), field 3); nothing of a process that has ended. */
-function statOf(pid: string): string[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  } catch {
-    return []
-  }
 }

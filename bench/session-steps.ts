@@ -4,6 +4,9 @@ import { timed } from './row.ts'
 import type { Subject } from './subject.ts'
 
 const START_TIMEOUT_MS = 60_000
+/** Some servers that load slowly lose the first question: nitro's leaves it without an answer. */
+const ASK_AGAIN_MS = 20_000
+const MAX_ASKED = 4
 
 /** A page of the session is what it keeps when it goes to sleep. */
 export async function seeOnce(
@@ -20,8 +23,19 @@ export async function seeOnce(
 }
 
 export async function show(page: Page, url: string, text: RegExp): Promise<void> {
-  await page.goto(url, { waitUntil: 'commit' })
-  await page.getByText(text).first().waitFor()
+  await open(page, url)
+  await page.getByText(text).first().waitFor({ timeout: START_TIMEOUT_MS })
+}
+
+async function open(page: Page, url: string): Promise<void> {
+  for (let asked = 1; ; asked++) {
+    try {
+      await page.goto(url, { waitUntil: 'commit', timeout: ASK_AGAIN_MS })
+      return
+    } catch (error) {
+      if (asked === MAX_ASKED) throw error
+    }
+  }
 }
 
 export async function putSession(

@@ -10,6 +10,7 @@ export interface DestinationRules {
   /** Networks that the operator opens although they are not public. */
   privateNetworks: BlockList
   ports: ReadonlySet<number>
+  resolve: (name: string) => Promise<readonly string[]>
 }
 
 /** A destination that may not be reached; the message is one sentence for the author of the app. */
@@ -28,7 +29,7 @@ export async function chooseAddress(host: string, port: number, rules: Destinati
   if (rules.policy === 'allowlist' && !isAllowedHost(name, rules.allowedHosts)) {
     throw new RefusedDestination(`${name} is not on the list of hosts that may be reached.`)
   }
-  const addresses = await resolve(name)
+  const addresses = await resolved(name, rules)
   const isAllowed = (address: string) =>
     isPublicAddress(address) || isInNetworks(rules.privateNetworks, address)
   if (!addresses.every(isAllowed)) {
@@ -44,9 +45,13 @@ function isAllowedHost(name: string, allowed: readonly string[]): boolean {
   })
 }
 
-async function resolve(name: string): Promise<string[]> {
+export async function addressesOf(name: string): Promise<string[]> {
+  return (await resolveHost(name)).map(({ address }) => address)
+}
+
+async function resolved(name: string, { resolve }: DestinationRules): Promise<readonly string[]> {
   try {
-    return (await resolveHost(name)).map(({ address }) => address)
+    return await resolve(name)
   } catch (error) {
     throw new RefusedDestination((error as Error).message)
   }

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { toBlockList } from '../lib/public-address.ts'
 import type { Egress, EgressGate, EgressPolicy, EgressRefusal } from '../model/egress.ts'
-import { chooseAddress, type DestinationRules, RefusedDestination } from './destination.ts'
+import { addressesOf, chooseAddress, type DestinationRules, RefusedDestination } from './destination.ts'
 
 export interface EgressOptions {
   /** Folder of the sockets; worker uids must be able to enter it. */
@@ -20,6 +20,8 @@ export interface EgressOptions {
   privateNetworks: readonly string[]
   /** Ports beside 80 and 443. */
   ports?: readonly number[]
+  /** Every address of a name; as the machine resolves it by default. */
+  resolve?: DestinationRules['resolve']
   /** Bytes to and from other hosts, for each worker. */
   transferBytes?: number
 }
@@ -54,7 +56,8 @@ export function createEgress(options: EgressOptions): Egress {
   return {
     async open(asked, onRefusal) {
       const policy = STRICTNESS[asked] < STRICTNESS[options.maximum] ? asked : options.maximum
-      const rules = { policy, allowedHosts: options.allowedHosts, privateNetworks, ports }
+      const { allowedHosts, resolve = addressesOf } = options
+      const rules = { policy, allowedHosts, privateNetworks, ports, resolve }
       const gate = new Gate(rules, options.transferBytes ?? DEFAULT_TRANSFER_BYTES, onRefusal)
       await mkdir(options.socketDir, { recursive: true, mode: 0o711 })
       await gate.listen(join(options.socketDir, `egress-${randomUUID().slice(0, 8)}.sock`))

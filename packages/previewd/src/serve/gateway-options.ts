@@ -35,6 +35,8 @@ export interface GatewayOptions {
   events: Pick<EventBus, 'listen'>
   /** Where editors' requests go while a session is live; everybody else sees what is published. */
   sessions?: Pick<Sessions, 'address' | 'untilLive' | 'recorded' | 'view'>
+  /** For a page, until a dev server has begun to answer the first time; ten seconds by default. */
+  pageTimeoutMs?: number
   /** Starts a session that sleeps; called when a page of an editor is opened. */
   wake?(project: string): void
   /** Gets what editors' pages ask their dev servers for. */

@@ -15,6 +15,7 @@ import { splitTarget } from './request-path.ts'
 import { resolveFile } from './resolve-file.ts'
 import { answerAsSession } from './session/answer.ts'
 import { sessionUrl } from './session/editor-session.ts'
+import type { PagePatience } from './session/page-patience.ts'
 import { serveSite } from './site.ts'
 import type { SiteProfiles } from './site-profiles.ts'
 import { toBuildViewerStatus } from './status-page/viewer-status.ts'
@@ -27,6 +28,7 @@ export interface OriginParts {
   profiles: SiteProfiles
   streams: StatusStreams
   sessionAgent: Agent
+  patience: PagePatience
   appRequests: RequestsUnderWay
   backends: Backends | undefined
   accepted(header: string | string[] | undefined): readonly Encoding[]
@@ -48,7 +50,8 @@ export async function answerAtOrigin(
   if (parts.backends && backend) return parts.backends.answer(req, res, project, backend)
   const isLive = target.buildId === undefined && target.envSet === undefined
   const url = isLive ? sessionUrl(req, project, parts.options) : undefined
-  const asked = url === undefined ? undefined : { project, url, agent: parts.sessionAgent }
+  const asked =
+    url === undefined ? undefined : { project, url, agent: parts.sessionAgent, patience: parts.patience }
   if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return
   const { rawPath, query } = splitTarget(req.url ?? '')
   const path = refuseUnfit(req, res, rawPath, () => {

@@ -31,6 +31,8 @@ export interface DevWorkerParts {
   memoryBytes: number
   processes: number
   logBytes: number
+  /** Until the dev server listens; one and a half minutes by default. */
+  startTimeoutMs?: number
   /** For an edit, until the dev server has answered; a minute by default. */
   updateTimeoutMs?: number
   onLog: (project: string, line: LogLine) => void
@@ -130,13 +132,14 @@ export class DevWorker {
   static async start(parts: DevWorkerParts, spec: DevWorkerSpec, snapshot: Snapshot, signal: AbortSignal) {
     const resources = new AsyncDisposableStack()
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(), START_TIMEOUT_MS)
+    const { startTimeoutMs = START_TIMEOUT_MS } = parts
+    const timer = setTimeout(() => late.abort(), startTimeoutMs)
     try {
       return await launch(resources, parts, spec, snapshot, AbortSignal.any([signal, late.signal]))
     } catch (error) {
       await resources.disposeAsync()
       if (late.signal.aborted) {
-        throw new DevServerFailed(`The server did not answer within ${START_TIMEOUT_MS / 1000} s.`)
+        throw new DevServerFailed(`The server did not answer within ${startTimeoutMs / 1000} s.`)
       }
       throw error instanceof WorkerError ? new DevServerFailed(error.message) : error
     } finally {

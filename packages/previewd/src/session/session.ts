@@ -257,6 +257,8 @@ export class Session {
     if (this.#worker !== crashed) return
     this.#attempts.failed()
     await this.#endWorker()
+    const next = this.#attempts.mayRetry ? 'It is started again.' : 'It is left alone, as it ended too often.'
+    this.#parts.onLog(this.project, { stream: 'stderr', text: `previewd lost the server. ${reason} ${next}` })
     if (!this.#attempts.mayRetry) {
       this.#become('error', `It ended too often. ${reason}`)
       return this.#events.released()

@@ -1,7 +1,12 @@
 import { basename, dirname, normalize } from 'node:path'
 import type { ToolError } from '../model/worker.ts'
 import type { MissingPaths } from './entry-dev-missing.ts'
-import { type DevEnvironment, REVISION_EVENT, type ViteDevServer } from './entry-dev-vite.ts'
+import {
+  type DevEnvironment,
+  REVISION_EVENT,
+  type ResolvedDevConfig,
+  type ViteDevServer,
+} from './entry-dev-vite.ts'
 import { toToolErrors } from './entry-errors.ts'
 
 export interface FileEvent {
@@ -72,12 +77,13 @@ export class HotBatches {
       return { kind: 'restart', errors: [] }
     }
     const settling = this.#servers.settle?.(events.map(({ file }) => file))
-    const payloads = await this.#collect(all)
+    const { payloads, isDone } = await this.#collect(all)
     if (this.#server.config !== config) {
       this.#forget()
       return { kind: 'restart', errors: [] }
     }
-    if ((await settling) || reload) this.#holdsReload = true
+    // What a plugin has not come to say, pages get by a reload.
+    if ((await settling) || reload || !isDone) this.#holdsReload = true
     const result = await this.#finish(all, payloads, revision !== null)
     if (revision !== null) this.#tellRevision(revision, result)
     return result
@@ -90,23 +96,31 @@ export class HotBatches {
   }
 
   /** Vite's own listeners do the work; each is waited for. */
-  async #collect(events: readonly FileEvent[]): Promise<Payload[]> {
-    const { ws } = this.#server
+  async #collect(events: readonly FileEvent[]): Promise<{ payloads: Payload[]; isDone: boolean }> {
+    const { ws, config } = this.#server
     const watchers = [...this.#servers.others, this.#server].map(({ watcher }) => watcher)
     const payloads: Payload[] = []
+    let isDone = true
     const send = ws.send
     ws.send = (...payload) => void payloads.push(toPayload(payload))
     try {
       for (const { file, kind } of events) {
+        // A restart is waited for; the host ends a server that does not come back from it.
+        const timeoutMs = restartsFor(file, config) ? undefined : SETTLE_TIMEOUT_MS
         for (const watcher of watchers) {
-          await settled(() => watcher.listeners(kind).map((listener) => listener.call(watcher, file)))
-          await settled(() => watcher.listeners('all').map((listener) => listener.call(watcher, kind, file)))
+          const of = (name: string, ...about: string[]) =>
+            settled(
+              () => watcher.listeners(name).map((listener) => listener.apply(watcher, about)),
+              timeoutMs,
+            )
+          isDone = (await of(kind, file)) && isDone
+          isDone = (await of('all', kind, file)) && isDone
         }
       }
     } finally {
       ws.send = send
     }
-    return payloads
+    return { payloads, isDone }
   }
 
   async #finish(
@@ -144,7 +158,9 @@ export class HotBatches {
   async #compile(events: readonly FileEvent[]): Promise<ToolError[]> {
     const files = new Map(events.map(({ file, kind }) => [file, kind]))
     // What pages will ask for next besides, such as a stylesheet that is made of what the changed file says.
-    for (const file of this.#heldFiles()) if (!files.has(file)) files.set(file, 'change')
+    for (const file of [...this.#heldFiles(), ...this.#leftBy(events)]) {
+      if (!files.has(file)) files.set(file, 'change')
+    }
     const results = await Promise.all(
       [...files].map(async ([file, kind]) => {
         const outcomes = kind === 'unlink' ? [] : await Promise.allSettled(this.#transforms(file))
@@ -162,6 +178,20 @@ export class HotBatches {
     for (const { acceptedPath } of this.#held) {
       const file = urlToModuleMap.get(acceptedPath)?.file
       if (file) yield file
+    }
+  }
+
+  /** Files that import one that is gone. Vite takes their imports for what they were, and pages would find nothing there. */
+  *#leftBy(events: readonly FileEvent[]): Generator<string> {
+    const { moduleGraph } = this.#clientSide()
+    for (const { file, kind } of events) {
+      if (kind !== 'unlink') continue
+      for (const { importers } of moduleGraph.getModulesByFile(file) ?? []) {
+        for (const importer of importers) {
+          moduleGraph.invalidateModule(importer)
+          if (importer.file) yield importer.file
+        }
+      }
     }
   }
 
@@ -226,10 +256,10 @@ function transforms(side: DevEnvironment, file: string): Promise<unknown>[] {
 
 /**
  * Calls listeners and waits for the work that they begin. Up to version 7 Vite's return a promise; those of 8 keep it
- * and only call `catch` on it, so that is where it is seen: within this one synchronous call. Work that does not end
- * is not waited for longer than a change should take.
+ * and only call `catch` on it, so that is where it is seen: within this one synchronous call. False where it has not
+ * ended in time.
  */
-async function settled(call: () => unknown[]): Promise<void> {
+async function settled(call: () => unknown[], timeoutMs: number | undefined): Promise<boolean> {
   const begun: unknown[] = []
   const original = Promise.prototype.catch
   Promise.prototype.catch = function (this: Promise<unknown>, ...args) {
@@ -241,12 +271,17 @@ async function settled(call: () => unknown[]): Promise<void> {
   } finally {
     Promise.prototype.catch = original
   }
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, SETTLE_TIMEOUT_MS)
-  })
-  await Promise.race([Promise.allSettled(begun), late])
+  const done = Promise.allSettled(begun).then(() => true)
+  if (timeoutMs === undefined) return await done
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(resolve, timeoutMs, false)
+  const isDone = await Promise.race([done, late])
   clearTimeout(timer)
+  return isDone
+}
+
+function restartsFor(file: string, { configFile, configFileDependencies = [] }: ResolvedDevConfig): boolean {
+  return file === configFile || configFileDependencies.includes(file) || /^\.env(?:\.|$)/.test(basename(file))
 }
 
 /** `send` takes a payload, or the name and the content of an event. */

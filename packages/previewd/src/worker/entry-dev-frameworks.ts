@@ -51,7 +51,7 @@ async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<Sessi
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin({ missing, token })],
+    plugins: [sessionPlugin({ missing, token, version: vite.version })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)

@@ -33,6 +33,8 @@ interface ModuleGraph {
 
 export interface ServedModule {
   url: string
+  file: string | null
+  importers: Set<ServedModule>
   /** When an update was sent for it last; importers name it with this time from then on. 0: never. */
   lastHMRTimestamp: number
   transformResult: { code: string } | null
@@ -42,6 +44,7 @@ export interface ResolvedDevConfig {
   root: string
   /** Undefined where the project has none. */
   configFile?: string | undefined
+  configFileDependencies?: string[]
   cacheDir?: string
   webSocketToken?: string
   /** '' where there is none. */
@@ -86,22 +89,25 @@ if (hot && client) {
 interface SessionPluginOptions {
   missing: MissingPaths
   token?: string | undefined
+  /** Of Vite; the newest where it is left out. */
+  version?: string | undefined
+  /** Gets each server that is made with it. */
   onServer?: (server: ViteDevServer) => void
 }
 
 /**
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
- * own address is that of the hot updates too, and Host is checked by who stands in front. `onServer` gets each server
- * that is made with it.
+ * own address is that of the hot updates too, and Host is checked by who stands in front.
  */
-export function sessionPlugin({ missing, token, onServer }: SessionPluginOptions): object {
+export function sessionPlugin({ missing, token, version = '', onServer }: SessionPluginOptions): object {
   return {
     name: 'previewd:session',
     enforce: 'post',
     configResolved: (config: ResolvedDevConfig) => {
       const { server } = config
       if (token !== undefined) config.webSocketToken = token
-      server.watch = null
+      // Version 4 always has a watcher.
+      server.watch = version.startsWith('4.') ? { ignored: () => true } : null
       // TLS, where there is any, ends in front of previewd.
       server.https = undefined
       server.allowedHosts = true

@@ -7,6 +7,7 @@ import { type BatchResult, type FileEvent, HotBatches, type SessionServers } fro
 import { loadFramework, startServers } from './entry-dev-frameworks.ts'
 import { freshen } from './entry-dev-fresh.ts'
 import { tidyAtRest } from './entry-dev-rest.ts'
+import { loadTailwindAnew } from './entry-dev-tailwind.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
 import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
@@ -49,7 +50,7 @@ class DevHost {
   #servers: SessionServers | undefined
   #batches: HotBatches | undefined
   #revision = 0
-  #isObserving = false
+  #isPrepared = false
   /** One batch after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #generated = new Map<string, FileEvent>()
@@ -86,7 +87,7 @@ class DevHost {
     Object.assign(process.env, env)
     // Node reads them where it starts, and this one started before it knew them.
     if (env.NODE_USE_ENV_PROXY === '1') (http as Partial<typeof http>).setGlobalProxyFromEnv?.()
-    this.#observeWrites()
+    this.#prepare()
     const servers = await startServers(framework, place)
     const accepts = servers.main.httpServer !== null
     if (accepts) await acceptAt(DEV_LISTENING_FD, servers)
@@ -98,14 +99,15 @@ class DevHost {
   }
 
   async #rehearse(cwd: string): Promise<RehearsalAnswer> {
-    this.#observeWrites()
+    this.#prepare()
     return await rehearse(cwd, 'development', playServer, loadFramework)
   }
 
   /** Once, before any plugin is imported. */
-  #observeWrites(): void {
-    if (this.#isObserving) return
-    this.#isObserving = true
+  #prepare(): void {
+    if (this.#isPrepared) return
+    this.#isPrepared = true
+    loadTailwindAnew()
     observeWrites(
       (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
       (event) => this.#remember(event),
@@ -154,5 +156,9 @@ function acceptAt(fd: number, servers: SessionServers): Promise<void> {
   return new Promise((resolve) => outside.listen({ fd }, resolve))
 }
 
+/** A promise that nobody waits for fails in an app's own server code, or for what a page sent: neither ends the server. */
+process.on('unhandledRejection', (reason) => {
+  process.stderr.write(`${reason instanceof Error ? reason.stack : String(reason)}\n`)
+})
 tidyAtRest()
 new DevHost().listen()

@@ -179,6 +179,38 @@ describe('a change that cannot be built leaves the last good build where it is, 
   })
 })
 
+describe('a session', () => {
+  test('of a project that does not exist, or has nothing to serve, says so', async () => {
+    expect(await client.session('nowhere', 'PUT')).toBe(404)
+    expect(await client.settings('no-files', {})).toBe(201)
+    await client.session('no-files', 'PUT')
+    await expect.poll(async () => (await client.status('no-files')).session.state).toBe('off')
+    expect((await client.status('no-files')).session.reason).toMatch(/\w/)
+  })
+
+  test('of a project that cannot be installed is in error, and starts with the files that mend it', async () => {
+    const broken = sampleProject('', {
+      'package.json': JSON.stringify({ type: 'module', devDependencies: { vite: '999.0.0' } }),
+    })
+    const answer = await client.push('live-no-install', broken, { wait: 'live' })
+    expect(answer).toMatchObject({ code: 200, status: { session: { state: 'error' } } })
+    expect(answer.status.session.reason).toContain('vite')
+    const mended = await client.push('live-no-install', sampleProject('mended'), { wait: 'live' })
+    expect(mended.status.session).toMatchObject({ state: 'live', revision: 2 })
+    await client.session('live-no-install', 'DELETE')
+  })
+
+  test('of a project that does not build is live all the same, and heals with the next edit', async () => {
+    const broken = sampleProject('', { 'src/main.js': "import './nowhere.js'\n" })
+    const answer = await client.push('live-no-build', broken, { wait: 'live' })
+    expect(answer).toMatchObject({ code: 200, status: { session: { state: 'live' } } })
+    expect((await client.preview('live-no-build', '/src/main.js')).code).toBe(500)
+    await client.push('live-no-build', { 'src/nowhere.js': '' }, { wait: 'live' })
+    expect((await client.preview('live-no-build', '/src/main.js')).text).toContain('/src/nowhere.js')
+    await client.session('live-no-build', 'DELETE')
+  })
+})
+
 describe('a hostile configuration', () => {
   test('that writes without end has its log cut, and the server stays small', async () => {
     const before = process.memoryUsage().rss

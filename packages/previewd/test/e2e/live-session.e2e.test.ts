@@ -93,3 +93,22 @@ test('a page whose script is not there yet shows it once it is, and one whose sc
   await page.getByText('there').waitFor()
   await context.close()
 })
+
+test('a page that a dev server never answers for comes by itself when an edit has the server restarted in place', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const silent = `export default { plugins: [{ name: 'silent', configureServer({ middlewares }) {
+    middlewares.use((req, res, next) => { if (!req.headers.accept?.includes('text/html')) next() }) } }] }`
+  const files = { ...sampleProject('answered'), 'vite.config.js': silent }
+  const started = await client.push('silent', files, { wait: 'live' })
+  expect(started.status.session).toMatchObject({ state: 'live' })
+  const page = await browser.newPage()
+  const asked = page.waitForRequest(client.previewUrl('silent'))
+  const opening = page.goto(client.previewUrl('silent'))
+  await asked
+  const edit = { 'vite.config.js': 'export default {}' }
+  expect((await client.push('silent', edit, { wait: 'live' })).status.session).toMatchObject({ restarts: 0 })
+  await opening
+  await page.getByText('answered').waitFor()
+  await page.close()
+})

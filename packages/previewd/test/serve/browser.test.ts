@@ -1,6 +1,8 @@
 import type { Browser, BrowserContext } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { SessionState } from '../../src/model/session.ts'
 import { launchBrowser } from '../e2e/browser.ts'
+import { HandWrittenUpstream } from './hand-written-upstream.ts'
 import { PreviewServer } from './preview-server.ts'
 
 let browser: Browser
@@ -100,6 +102,43 @@ describe('the page that shows progress', () => {
     expect(await tab.locator('.hit').first().textContent()).toBe(`> 3 | ${attack}`)
     expect(await tab.evaluate('window.hacked')).toBeUndefined()
     expect(await tab.locator('main img, main script').count()).toBe(0)
+  })
+
+  test('goes on where a dev server takes its question and never answers', async () => {
+    await using upstream = await HandWrittenUpstream.start()
+    upstream.answer = () => undefined
+    let state: SessionState = 'starting'
+    await server.stop()
+    server = await PreviewServer.start({
+      pageTimeoutMs: 600_000,
+      sessions: {
+        address: () =>
+          state === 'live' ? { socket: upstream.socket, revision: 1, generation: '' } : undefined,
+        untilLive: async () => undefined,
+        recorded: async () => undefined,
+        view: () => ({ state, viewers: 0, restarts: 0 }),
+      },
+    })
+    server.editor = true
+    server.addProject('demo')
+    const tab = await context.newPage()
+    // A page cannot be asked anything while a navigation of it is under way, so it tells.
+    const shown: string[] = []
+    tab.on('console', (message) => shown.push(message.text()))
+    await tab.addInitScript(`const tell = () => console.log(document.title)
+      new MutationObserver(tell).observe(document, { subtree: true, childList: true, characterData: true })`)
+    await tab.goto(server.originOf('demo'))
+    await tab.getByRole('heading', { name: 'Waiting for files' }).waitFor()
+    state = 'live'
+    server.tell('demo')
+    await expect.poll(() => upstream.seen.length).toBe(1)
+    state = 'off'
+    server.setStatus('demo', { state: 'building' })
+    await expect.poll(() => shown, { timeout: 30_000 }).toContain('Building the preview · demo')
+    server.statuses.delete('demo')
+    await server.addBuild('demo', 'build0000001', { 'index.html': page('<h1>The app itself</h1>') })
+    server.publish('demo', 'build0000001')
+    await tab.getByRole('heading', { name: 'The app itself' }).waitFor()
   })
 
   test('turns into the page of a missing project when the project is deleted', async () => {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -118,4 +118,30 @@ test('a page of another origin gets no socket for hot updates, with or without t
       socket.terminate()
     }
   }
+})
+
+test('garbage on the socket for hot updates ends nothing but that socket', async () => {
+  const token = /wsToken = "([^"]+)"/.exec(await ask('/@vite/client'))?.[1] ?? ''
+  const open = async (): Promise<WebSocket> => {
+    const url = `ws://127.0.0.1:${session.preview.port}/?token=${token}`
+    const socket = new WebSocket(url, 'vite-hmr', { headers: { host: session.host } })
+    await once(socket, 'message')
+    return socket
+  }
+  const listening = await open()
+  const talking = await open()
+  const words = ['garbage', '{"type":', '{"type":"custom","event":"vite:invoke","data":null}', '[]', 'null']
+  for (const word of words) talking.send(word)
+  talking.send(Buffer.alloc(1024 * 1024, 1))
+  talking.send(JSON.stringify({ type: 'custom', event: 'x'.repeat(1024 * 1024), data: {} }))
+  const broken = await open()
+  // A frame that no client may send.
+  ;(broken as unknown as { _socket: Socket })._socket.write(Buffer.alloc(4096, 0xff))
+  await once(broken, 'close')
+  for (const path of ['/', '/main.js']) await ask(path)
+  const told = once(listening, 'message')
+  await session.edit({ 'main.js': 'console.log("dev server again"); import.meta.hot?.accept()' })
+  expect(String((await told)[0])).toMatch(/"type":"(?:update|full-reload)"/)
+  expect(await ask('/main.js')).toContain('dev server again')
+  for (const socket of [listening, talking]) socket.terminate()
 })

@@ -132,9 +132,9 @@ export class PreviewServer {
     this.tell(id)
   }
 
-  tell(project: string): void {
+  tell(project: string, type: ProjectEvent['type'] = 'status'): void {
     for (const listener of this.#listeners) {
-      listener({ id: 1, type: 'status', project, at: '2026-01-01T00:00:00Z', data: {} })
+      listener({ id: 1, type, project, at: '2026-01-01T00:00:00Z', data: {} })
     }
   }
 

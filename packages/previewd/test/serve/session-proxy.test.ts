@@ -15,6 +15,7 @@ const PAGE = '<!doctype html><html><head><title>t</title></head><body>dev</body>
 let upstream: HandWrittenUpstream
 let server: PreviewServer
 let isLive: boolean
+let generation: string
 const host = (): string => `demo.localhost:${server.port}`
 const get = (path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> =>
   server.get(host(), path, headers, method)
@@ -23,7 +24,7 @@ const answerWith = (body: string, headers: Record<string, string | string[]> = {
 }
 
 const addressOf = (id: string): SessionAddress | undefined =>
-  id === 'demo' && isLive ? { socket: upstream.socket, revision: 7, generation: 'one' } : undefined
+  id === 'demo' && isLive ? { socket: upstream.socket, revision: 7, generation } : undefined
 
 async function start(overrides: Parameters<typeof PreviewServer.start>[0] = {}): Promise<void> {
   server = await PreviewServer.start({
@@ -42,6 +43,7 @@ async function start(overrides: Parameters<typeof PreviewServer.start>[0] = {}):
 
 beforeEach(async () => {
   isLive = true
+  generation = 'one'
   upstream = await HandWrittenUpstream.start()
   answerWith(PAGE)
   await start()
@@ -316,6 +318,63 @@ describe('an answer', () => {
     await once(res, 'data')
     req.destroy()
     await closed.promise
+  })
+})
+
+describe('a server that takes questions and never answers', () => {
+  /** Resolves with each question that it gets and leaves. */
+  const silence = (): (() => Promise<IncomingMessage>) => {
+    const asked: PromiseWithResolvers<IncomingMessage>[] = []
+    let [heard, read] = [0, 0]
+    const at = (index: number) => (asked[index] ??= Promise.withResolvers())
+    upstream.answer = (req) => at(heard++).resolve(req)
+    return () => at(read++).promise
+  }
+
+  test('leaves no viewer without a page: one that asks again by itself', async () => {
+    await server.stop()
+    await start({ pageTimeoutMs: 50 })
+    const asked = silence()
+    const page = await get('/', NAVIGATION)
+    expect([page.status, page.headers.refresh]).toEqual([502, '1'])
+    expect(page.text).toContain('The dev server does not answer')
+    await once((await asked()).socket, 'close')
+    upstream.answer = (_req, res) => void setTimeout(() => res.end('slow'), 75)
+    // Each time it is waited for longer.
+    await expect.poll(async () => (await get('/', NAVIGATION)).text).toBe('slow')
+  })
+
+  test('is waited for by what is no page, and by what is sent to it', async () => {
+    await server.stop()
+    await start({ pageTimeoutMs: 50 })
+    const release = Promise.withResolvers<void>()
+    upstream.answer = (req, res) => {
+      if (req.method === 'GET' && req.headers['sec-fetch-mode'] === 'navigate') return
+      void release.promise.then(() => res.end('late'))
+    }
+    const waiting = [get('/events', { accept: 'text/event-stream' }), get('/send', NAVIGATION, 'POST')]
+    await get('/', NAVIGATION)
+    release.resolve()
+    expect((await Promise.all(waiting)).map(({ text }) => text)).toEqual(['late', 'late'])
+  })
+
+  test('is asked once more when it has restarted, and its successor in its place', async () => {
+    const asked = silence()
+    const page = get('/page?a=1', { ...NAVIGATION, 'x-forwarded-for': '203.0.113.7' })
+    const first = await asked()
+    server.tell('demo', 'session')
+    generation = 'two'
+    const [gone] = [once(first.socket, 'close'), server.tell('demo', 'session')]
+    const second = await asked()
+    await gone
+    expect([second.url, second.headers]).toEqual([first.url, first.headers])
+    await using successor = await HandWrittenUpstream.start()
+    successor.answer = (_req, res) => res.writeHead(200, { 'content-type': 'text/html' }).end(PAGE)
+    const { socket } = upstream
+    Object.assign(upstream, { socket: successor.socket })
+    server.tell('demo', 'session')
+    expect((await page).text).toMatch(/data-generation="two".*dev/s)
+    Object.assign(upstream, { socket })
   })
 })
 

@@ -217,6 +217,22 @@ describe('an editor', () => {
     expect(await session.painted(2)).toMatchObject({ errors: 0 })
   })
 
+  test('gets the app by itself from a dev server that left the first question for it unanswered', async () => {
+    const config = `export default { plugins: [{ name: 'silent', configureServer(server) {
+      let isFirst = true
+      server.middlewares.use((req, res, next) => {
+        if (isFirst && req.headers.accept?.includes('text/html')) isFirst = false
+        else next()
+      })
+    } }] }`
+    const files = { ...APP, 'vite.config.js': config }
+    await using session = await DevSession.start(servers, files, { pageTimeoutMs: 500 })
+    const page = await openApp(session)
+    await page.getByText('The dev server does not answer').waitFor()
+    await page.getByText('first text').waitFor()
+    await session.painted(1)
+  })
+
   test('is brought up to date after an edit that the page could not hear of', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openApp(session)
@@ -232,6 +248,53 @@ describe('an editor', () => {
     await session.edit({ 'text.js': `export const text = 'second text'` })
     session.set('live')
     await page.getByText('second text').waitFor()
+    await session.painted(2)
+  })
+})
+
+describe('what a page reports', () => {
+  test('comes from a hidden tab as well, which says that it is one', async () => {
+    await using session = await DevSession.start(servers, APP)
+    await context.addInitScript(`Object.defineProperty(document, 'visibilityState', { get: () => 'hidden' })`)
+    const page = await openLive(session)
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    await page.getByText('second text').waitFor()
+    expect(await session.painted(2)).toMatchObject({ errors: 0, visible: false })
+  })
+
+  test('comes again after its connection broke, with what was edited meanwhile', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const page = await openApp(session)
+    let cut: (() => Promise<void>) | undefined
+    const reconnected = Promise.withResolvers<void>()
+    await page.routeWebSocket(/previewd\/live/, (socket) => {
+      socket.connectToServer()
+      if (cut) reconnected.resolve()
+      else cut = () => socket.close()
+    })
+    await page.reload()
+    await session.painted(1)
+    await cut?.()
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    await page.getByText('second text').waitFor()
+    await reconnected.promise
+    expect(await session.painted(2)).toMatchObject({ errors: 0 })
+    await session.viewing(1)
+  })
+
+  test('is of one page that reloads itself without end, beside which others go on, until an edit stops it', async () => {
+    await using session = await DevSession.start(servers, {
+      ...APP,
+      'main.js': `setTimeout(() => location.reload(), 50)`,
+    })
+    const page = await openApp(session)
+    let loads = 0
+    page.on('load', () => loads++)
+    await expect.poll(() => loads, { timeout: 30_000 }).toBeGreaterThan(10)
+    expect(session.viewers.count(PROJECT)).toBe(1)
+    expect((await session.preview.get(session.host, '/text.js')).text).toContain('first text')
+    await session.edit({ 'main.js': APP['main.js'] })
+    await page.getByText('first text').waitFor()
     await session.painted(2)
   })
 })

@@ -170,6 +170,11 @@ describe('a session', () => {
     const config = `export default { plugins: [{ name: 'crash', configureServer(server) {
       server.middlewares.use('/crash', () => process.exit(3)) } }] }`
     await live('crashes', { 'vite.config.js': config })
+    const said: string[] = []
+    const stopListening = under.events.listen(({ type, project, data }) => {
+      const { lines = [] } = data as { lines?: { text: string }[] }
+      if (type === 'log' && project === 'crashes') said.push(...lines.map(({ text }) => text))
+    })
     for (let restarts = 1; restarts <= 3; restarts++) {
       await get('crashes', '/crash').catch(() => undefined)
       await expect
@@ -179,6 +184,13 @@ describe('a session', () => {
     await get('crashes', '/crash').catch(() => undefined)
     await expect.poll(() => under.sessions.view('crashes').state, { timeout: STATE_TIMEOUT_MS }).toBe('error')
     expect(under.sessions.view('crashes').reason).toContain('exit code 3')
+    const lost = 'previewd lost the server. The server ended with exit code 3.'
+    const expected = [
+      ...Array(3).fill(`${lost} It is started again.`),
+      `${lost} It is left alone, as it ended too often.`,
+    ]
+    await expect.poll(() => said.filter((line) => line.startsWith('previewd'))).toEqual(expected)
+    stopListening()
     expect(under.sessions.ensure('crashes').state).toBe('error')
     // Other files may behave.
     const revision = await edit('crashes', { 'vite.config.js': 'export default {}' })

@@ -272,6 +272,19 @@ describe('a dev server in a worker', () => {
     page.close()
   })
 
+  it('has pages reloaded where a plugin never says what an edit means for them', async () => {
+    const config = `export default { plugins: [{ name: 'hangs', handleHotUpdate: ({ file }) =>
+      file.endsWith('/a.ts') ? new Promise(() => undefined) : undefined }] }`
+    await using served = await serve({ 'vite.config.js': config })
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'export const a = 2')])
+    const update = await served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    expect(update).toEqual({ kind: 'reload', errors: [] })
+    expect(await page.next()).toMatchObject({ type: 'full-reload' })
+    expect((await get(served.socket, '/a.ts')).text).toContain('a = 2')
+    page.close()
+  })
+
   it('tells what its configuration threw', async () => {
     await expect(serve({ 'vite.config.js': 'throw new Error("not today")' })).rejects.toThrow(/not today/)
   })

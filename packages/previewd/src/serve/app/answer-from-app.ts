@@ -6,7 +6,7 @@ import type { GatewayOptions } from '../gateway-options.ts'
 import { admission } from '../grant-cookie.ts'
 import { isNavigation } from '../navigation.ts'
 import { splitTarget } from '../request-path.ts'
-import { answerFromServer } from '../session/proxy.ts'
+import { askServer } from '../session/proxy.ts'
 import type { Visit } from '../visit.ts'
 import type { RequestsUnderWay } from './requests-under-way.ts'
 
@@ -52,7 +52,8 @@ export async function answerFromApp(
     tag,
     isPrivate: visibility === 'private',
   }
-  return answerFromServer(req, res, { ...server, isOfSources: false, failure: NO_ANSWER }, options)
+  const isAnswered = await askServer(req, res, { ...server, isOfSources: false }, options)
+  if (!isAnswered) sendMessage(req, res, NO_ANSWER)
 }
 
 function whyNot(reached: Exclude<Reached, { socket: string }>, editor: boolean) {

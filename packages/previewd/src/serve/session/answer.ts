@@ -2,6 +2,8 @@ import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
 import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import { answerPage, isPageToAskAgain } from './answer-page.ts'
+import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
 import { answerFromSession } from './proxy.ts'
 import { sendRecorded } from './recorded.ts'
@@ -13,7 +15,7 @@ import { sendRecorded } from './recorded.ts'
 export async function answerAsSession(
   req: IncomingMessage,
   res: ServerResponse,
-  { project, url, agent }: { project: Project; url: string; agent: Agent },
+  { project, url, agent, patience }: { project: Project; url: string; agent: Agent; patience: PagePatience },
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
@@ -36,6 +38,9 @@ export async function answerAsSession(
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
   const modules = requests?.modules(project.id) ?? []
-  await answerFromSession(req, res, { ...address, url, agent, instrument, modules, onFound: note }, options)
+  const session = { ...address, url, agent, instrument, modules, onFound: note }
+  if (isPageToAskAgain(req))
+    await answerPage(req, res, session, { ...options, sessions, patience, project: project.id })
+  else await answerFromSession(req, res, session, options)
   return true
 }

@@ -20,8 +20,8 @@ import { preloadTags } from './preloads.ts'
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
 const MAX_CONNECTIONS = 256
-/** Node's pipeline and the proxy listen to one answer with ten together, and those who count requests come on top. */
-const MAX_ANSWER_LISTENERS = 16
+/** For the end of an answer: of each question, and of each stream that the answer runs through. */
+const MAX_LISTENERS = 40
 
 /** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
@@ -38,18 +38,34 @@ export interface ProxiedSession extends SessionAddress {
   onFound: () => void
 }
 
+type ProxyOptions = Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>
+
 /** Answers a request of an editor with what the dev server of the session says. `url` is asked for in place of the request's. */
 export async function answerFromSession(
   req: IncomingMessage,
   res: ServerResponse,
   session: ProxiedSession,
-  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
+  options: ProxyOptions,
 ): Promise<void> {
+  if (!(await askSession(req, res, session, options))) sendNoAnswer(req, res)
+}
+
+/** False where it has not begun to answer, or until the signal has not: another one may be asked the same then. */
+export function askSession(
+  req: IncomingMessage,
+  res: ServerResponse,
+  session: ProxiedSession,
+  options: ProxyOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const { revision, generation, instrument, modules, ...server } = session
   const isTagged = instrument && isNavigation(req)
   const tag = isTagged ? preloadTags(modules) + clientTag('session', revision, generation) : undefined
-  const kind = { isPrivate: false, isOfSources: true, failure: NO_ANSWER }
-  return answerFromServer(req, res, { ...server, ...kind, tag }, options)
+  return askServer(req, res, { ...server, isPrivate: false, isOfSources: true, tag }, options, signal)
+}
+
+export function sendNoAnswer(req: IncomingMessage, res: ServerResponse): void {
+  sendMessage(req, res, NO_ANSWER)
 }
 
 /** A server of a project, in its sandbox. */
@@ -64,19 +80,18 @@ export interface ProjectServer {
   isPrivate: boolean
   /** It serves the sources of the project, which are for the pages of its own origin. */
   isOfSources: boolean
-  /** Said where it does not answer. */
-  failure: Parameters<typeof sendMessage>[2]
   /** Called where it has what was asked for. */
   onFound?: () => void
 }
 
-/** Answers with what a server of the project says. */
-export async function answerFromServer(
+/** Answers with what a server of the project says; false where that says nothing, and `res` is as it was. */
+export async function askServer(
   req: IncomingMessage,
   res: ServerResponse,
   server: ProjectServer,
-  options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
-): Promise<void> {
+  options: ProxyOptions,
+  signal?: AbortSignal,
+): Promise<boolean> {
   const proxy = createProxyServer({
     target: { socketPath: server.socket },
     agent: server.agent,
@@ -89,30 +104,49 @@ export async function answerFromServer(
     compress: isRemote(req) && acceptsGzip(req),
   }
   const asksForPage = server.isOfSources && isNavigation(req)
+  const { headers } = req
+  const { promise: isAnswered, resolve } = Promise.withResolvers<boolean>()
+  let isLeft = false
+  const leave = (): void => {
+    if (isLeft || res.headersSent) return
+    isLeft = true
+    req.headers = headers
+    resolve(res.destroyed)
+  }
   const fail = (error: unknown): void => {
     options.logger.debug({ err: error }, 'A server of a project did not answer')
-    if (res.headersSent || res.destroyed) res.destroy()
-    else sendMessage(req, res, server.failure)
+    if (!isLeft && res.headersSent) res.destroy()
+    leave()
   }
+  res.setMaxListeners(MAX_LISTENERS)
+  res.once('close', leave)
+  signal?.addEventListener('abort', leave)
+  proxy.on('proxyReq', (asking) => {
+    const end = (): void => void (isLeft && asking.destroy())
+    // It may have waited for a connection until now.
+    end()
+    signal?.addEventListener('abort', end)
+  })
   proxy.on('proxyRes', (answer) => {
+    res.off('close', leave)
     if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
     if (asksForPage && isNothing(answer)) {
       answer.resume()
-      return sendMessage(req, res, NO_PAGE)
-    }
-    void sendAnswer(req, res, answer, change, options).catch(fail)
+      sendMessage(req, res, NO_PAGE)
+    } else void sendAnswer(req, res, answer, change, options).catch(fail)
+    resolve(true)
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
-  res.setMaxListeners(MAX_ANSWER_LISTENERS)
-  await proxy.web(req, res).catch(fail)
+  proxy.web(req, res).catch(fail)
+  return await isAnswered
 }
 
 /** A page is asked for whole and as it is, because a script is put into it. */
 function toServerHeaders(
   req: IncomingMessage,
   { isOfSources, tag }: ProjectServer,
-  { isOwnKey }: Pick<GatewayOptions, 'isOwnKey'>,
+  { isOwnKey }: Pick<ProxyOptions, 'isOwnKey'>,
 ): IncomingHttpHeaders {
   const headers = toUpstreamHeaders(req, isOwnKey)
   if (!isNavigation(req) || !(isOfSources || tag !== undefined)) return headers
@@ -130,7 +164,7 @@ async function sendAnswer(
   res: ServerResponse,
   answer: IncomingMessage,
   { tag, compress, isPrivate, isOfSources }: Change,
-  { frameAncestors }: Pick<GatewayOptions, 'frameAncestors'>,
+  { frameAncestors }: Pick<ProxyOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isInjected = tag !== undefined && isWholePage(answer)
   const drop = [
