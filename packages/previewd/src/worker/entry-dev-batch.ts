@@ -47,6 +47,8 @@ export class HotBatches {
   #holdsReload = false
   /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
   readonly #broken = new Set<string>()
+  /** There is a configuration that could not be loaded; any file may be what it lacked. */
+  #isConfigDue = false
 
   constructor(servers: SessionServers) {
     this.#servers = servers
@@ -62,17 +64,16 @@ export class HotBatches {
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
     const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
-    if (config.configFile === undefined && events.some((event) => isFirstConfig(event, config.root))) {
+    const isFirst =
+      config.configFile === undefined && events.some((event) => isFirstConfig(event, config.root))
+    if ((isFirst || this.#isConfigDue) && revision !== null) {
       await this.#server.restart()
-      this.#forget()
-      return { kind: 'restart', errors: [] }
+      this.#isConfigDue = this.#server.config === config
+      if (!this.#isConfigDue) return this.#restarted()
     }
     const settling = this.#servers.settle?.(events.map(({ file }) => file))
     const payloads = await this.#collect(all)
-    if (this.#server.config !== config) {
-      this.#forget()
-      return { kind: 'restart', errors: [] }
-    }
+    if (this.#server.config !== config) return this.#restarted()
     if ((await settling) || reload) this.#holdsReload = true
     const result = await this.#finish(all, payloads, revision !== null)
     if (revision !== null)
@@ -190,6 +191,11 @@ export class HotBatches {
 
   #send(payload: Payload): void {
     this.#server.ws.send(payload)
+  }
+
+  #restarted(): BatchResult {
+    this.#forget()
+    return { kind: 'restart', errors: [] }
   }
 
   #forget(): void {
