@@ -7,6 +7,7 @@ import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
+import { askServer } from './ask-server.ts'
 import {
   acceptsGzip,
   createCompression,
@@ -102,7 +103,7 @@ export async function answerFromServer(
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
-  await proxy.web(req, res).catch(fail)
+  await askServer(proxy, req, res).catch(fail)
 }
 
 /** A page is asked for whole and as it is, because a script is put into it. */
