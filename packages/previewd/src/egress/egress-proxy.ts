@@ -138,6 +138,8 @@ class Gate implements EgressGate {
         headers,
         createConnection: () => createConnection,
       })
+      // Also of one that has answered: whoever reads the answer learns of it there.
+      outgoing.on('error', () => outgoing.destroy())
       answer.once('close', () => outgoing.destroy())
       incoming.once('error', (error) => outgoing.destroy(error)).pipe(outgoing)
       const [response] = (await once(outgoing, 'response')) as [IncomingMessage]

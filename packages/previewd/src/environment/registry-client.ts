@@ -58,6 +58,8 @@ export class RegistryClient {
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       },
     })
+    // Also of one that was answered: whoever reads the body learns of it there.
+    request.on('error', () => request.destroy())
     const tooSlow = () => request.destroy(new Error('the registry took too long to answer'))
     const answerTimer = setTimeout(tooSlow, answerTimeoutMs)
     try {

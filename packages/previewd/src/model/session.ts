@@ -110,8 +110,9 @@ export interface Sessions {
   recorded(project: string): Promise<RecordedPage | undefined>
   /**
    * Brings the newest files and settings into a session, as soon as it is live; one that is in `error` is started
-   * again with them. Undefined where none is live afterwards. Problems of the session are its own: this never rejects.
-   * `installed`: dependencies that could not be had before may be there now.
+   * again with them, and so is one that is off because there was nothing to serve, once there is. Undefined where none
+   * is live afterwards. Problems of the session are its own: this never rejects.
+   * `installed`: dependencies that could not be had before may be there now; nothing else is new.
    */
   apply(project: string, options?: { installed?: boolean }): Promise<DevUpdate | undefined>
   /**

@@ -46,7 +46,7 @@ export class LiveChanges {
     this.#stopListening = [
       parts.events.listen(({ type, project, data }) => {
         if (type === 'session') this.#sessionChanged(project)
-        if (type === 'build' && hasSucceeded(data) && this.isOn(project)) {
+        if (type === 'build' && hasSucceeded(data) && parts.sessions.view(project).state !== 'off') {
           void this.bringIn(project, { installed: true })
         }
       }),

@@ -194,10 +194,10 @@ export class BuildPipeline implements Pipeline {
 
   async stopSession(id: string): Promise<void> {
     this.#requireProject(id)
-    if (this.#parts.sessions.view(id).state === 'off') {
-      throw new PreviewdError('SESSION_NOT_FOUND', 'The project has no live session.')
-    }
+    const { state } = this.#parts.sessions.view(id)
+    // Also one that is off for want of something to serve, and would come back.
     await this.#parts.sessions.stop(id, 'It was stopped.')
+    if (state === 'off') throw new PreviewdError('SESSION_NOT_FOUND', 'The project has no live session.')
   }
 
   /** What a session's dev server, or the server of a build, writes goes here; it is told as events and kept nowhere. */

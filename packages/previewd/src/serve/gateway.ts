@@ -151,5 +151,6 @@ const MISDIRECTED = {
 const FAILED = {
   status: 500,
   heading: 'The preview could not be shown',
-  text: 'The server failed. Try it once more.',
+  text: 'The server failed. This page asks again by itself.',
+  headers: { Refresh: '5' },
 }

@@ -54,8 +54,11 @@ export class Session {
   #memoryBytes = 0
   /** Those of the plan by which its worker was started, or found to fit. */
   #settings: ProjectSettings | undefined
+  /** The revision of the last start, whatever became of it. */
+  #tried = 0
   /** What package.json asks for could not be had; a later try may succeed. */
   #lacksPackages = false
+  #isUnservable = false
   #usedAt: number
   /** Since when it has waited for what it waits for now. */
   #since: number
@@ -84,6 +87,16 @@ export class Session {
 
   get since(): number {
     return this.#since
+  }
+
+  /** It is in error for want of packages. */
+  get lacksPackages(): boolean {
+    return this.#lacksPackages
+  }
+
+  /** It ended since there was nothing that a dev server could serve. */
+  get isUnservable(): boolean {
+    return this.#isUnservable
   }
 
   get mayRetry(): boolean {
@@ -164,6 +177,8 @@ export class Session {
     this.#become('off', reason)
     if (keep && worker) await this.#lastPage.keep(worker)
     this.#life.abort()
+    // Not after what is under way: a dev server may hang in it.
+    await this.#endWorker()
     await this.#turn
     await this.#lastPage.close()
     await this.#endWorker()
@@ -206,19 +221,26 @@ export class Session {
       await this.#lastPage.follow(worker)
       this.#take(worker)
       this.#lastUpdate = undefined
-      this.#lacksPackages = false
       this.use()
       this.#become('live')
       // What came while it started.
-      const newest = this.#parts.projects.get(this.project)?.revision ?? 0
-      if (newest > worker.revision) void this.apply()
+      if (this.#isBehind(worker.revision)) void this.apply()
     } catch (error) {
-      if (!this.isStopped) this.#giveUp(error)
+      if (this.isStopped) return
+      // It may be mended already: what came meanwhile does not come again.
+      if (this.#isBehind(this.#tried)) return await this.#start()
+      this.#giveUp(error)
     }
+  }
+
+  #isBehind(revision: number): boolean {
+    const project = this.#parts.projects.get(this.project)
+    return project !== undefined && project.revision > revision
   }
 
   async #launch(): Promise<DevWorker> {
     await using snapshot = await this.#parts.files.snapshot(this.project)
+    this.#tried = snapshot.revision
     const plan = await this.#plan(snapshot)
     const spec = await this.#prepare(snapshot, plan)
     const recorded = (await this.#lastPage.current())?.index
@@ -237,12 +259,23 @@ export class Session {
 
   async #prepare(snapshot: Snapshot, { root, ...serving }: RootedServing): Promise<DevWorkerSpec> {
     const { node } = serving
-    const runtime = await prepareRuntime(this.#parts, snapshot, { root, node }, this.#life.signal)
+    const runtime = await this.#runtime(snapshot, { root, node })
     const { environment } = runtime
     const isVite = serving.task.kind === 'vite-dev' && environment !== null
     const of = { root, task: serving.task, ...runtime }
     const bundle = isVite ? () => findBundle(this.#parts, snapshot, { ...of, environment }) : undefined
     return { ...serving, ...runtime, bundle }
+  }
+
+  async #runtime(snapshot: Snapshot, wanted: Parameters<typeof prepareRuntime>[2]) {
+    try {
+      const runtime = await prepareRuntime(this.#parts, snapshot, wanted, this.#life.signal)
+      this.#lacksPackages = false
+      return runtime
+    } catch (error) {
+      this.#lacksPackages = true
+      throw error
+    }
   }
 
   #take(worker: DevWorker): void {
@@ -269,6 +302,11 @@ export class Session {
     if (!this.isStopped) await this.#start()
   }
 
+  /** One that is gone says so itself; one whose worker did not take a file would go on without it. */
+  async #startAnew(worker: DevWorker, { reason, message }: WorkerError): Promise<void> {
+    if (reason !== 'ended') await this.#recover(worker, message)
+  }
+
   async #bringIn(installed: boolean): Promise<DevUpdate | undefined> {
     const worker = this.#worker
     if (!worker) return undefined
@@ -280,10 +318,12 @@ export class Session {
       this.#lastUpdate ??= { revision: worker.revision, kind: 'restart', errors: [] }
       return this.#lastUpdate
     } catch (error) {
-      // A server that is gone is started anew, with these files.
-      if (error instanceof WorkerError || this.isStopped) return undefined
-      await this.#endWorker()
-      this.#giveUp(error)
+      if (this.isStopped) return undefined
+      if (error instanceof WorkerError) await this.#startAnew(worker, error)
+      else {
+        await this.#endWorker()
+        this.#giveUp(error)
+      }
       return undefined
     }
   }
@@ -334,12 +374,10 @@ export class Session {
     if (isSame && !mayDiffer) return undefined
     try {
       const spec = await this.#prepare(snapshot, plan)
-      this.#lacksPackages = false
       return isSame && spec.environment?.key === worker.environment?.key ? undefined : spec
     } catch (error) {
       // The build of this revision tells what is wrong; until it is mended, the page goes on with what it has.
       if (!(error instanceof DevServerFailed)) throw error
-      this.#lacksPackages = true
       return undefined
     }
   }
@@ -364,6 +402,7 @@ export class Session {
   #giveUp(error: unknown): void {
     void this.#lastPage.close()
     const known = error instanceof PreviewdError || error instanceof DevServerFailed
+    this.#isUnservable = error instanceof Unavailable
     if (error instanceof Unavailable) {
       this.#become('off', error.message)
     } else {

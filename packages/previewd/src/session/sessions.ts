@@ -59,6 +59,8 @@ export class LiveSessions implements Sessions {
   /** Sessions that have a worker, or had one that is still ending. */
   readonly #placed = new Set<Session>()
   readonly #last = new LRUCache<string, Omit<SessionView, 'viewers'>>({ max: MAX_REMEMBERED })
+  /** Projects that a session was asked for, when they had nothing to serve. */
+  readonly #unservable = new LRUCache<string, true>({ max: MAX_REMEMBERED })
   readonly #timer: NodeJS.Timeout
   #closed = false
 
@@ -89,6 +91,7 @@ export class LiveSessions implements Sessions {
 
   async stop(project: string, reason: string, { keep = true } = {}): Promise<void> {
     const session = this.#sessions.get(project)
+    this.#unservable.delete(project)
     if (session) await this.#end(session, reason, keep)
     if (keep) return
     this.#last.delete(project)
@@ -119,8 +122,10 @@ export class LiveSessions implements Sessions {
   }
 
   async apply(project: string, { installed = false } = {}): Promise<DevUpdate | undefined> {
+    if (this.#unservable.has(project) && (await this.#isServable(project))) this.#comeBack(project)
     const session = this.#sessions.get(project)
-    if (session?.state === 'error' && this.#hasRoom()) this.#enqueue(session, { afresh: true })
+    const mayStart = session?.state === 'error' && (!installed || session.lacksPackages)
+    if (mayStart && this.#hasRoom()) this.#enqueue(session, { afresh: true })
     return await session?.apply(installed)
   }
 
@@ -161,12 +166,31 @@ export class LiveSessions implements Sessions {
     await Promise.all([...ends, this.#parts.shared.close()])
   }
 
+  async #isServable(project: string): Promise<boolean> {
+    const { plan, projects, files, onError } = this.#parts
+    const settings = projects.get(project)?.settings
+    if (!settings) return false
+    try {
+      await using snapshot = await files.snapshot(project)
+      return !('unavailable' in (await plan(snapshot, settings)))
+    } catch (error) {
+      onError(error, `It could not be found out how to serve project ${project}.`)
+      return false
+    }
+  }
+
+  /** Unless it was stopped meanwhile, or nothing more may start. */
+  #comeBack(project: string): void {
+    if (this.#unservable.has(project) && !this.#closed && this.#hasRoom()) this.ensure(project)
+  }
+
   #create(project: string): Session {
     const session: Session = new Session(this.#parts, project, {
       changed: () => this.#tell(session),
       released: () => this.#release(session),
     })
     this.#sessions.set(project, session)
+    this.#unservable.delete(project)
     return session
   }
 
@@ -253,6 +277,7 @@ export class LiveSessions implements Sessions {
     if (session.state === 'off' && this.#sessions.get(project) === session) {
       this.#sessions.delete(project)
       this.#last.set(project, session.view())
+      if (session.isUnservable) this.#unservable.set(project, true)
     }
     this.#options.events.publish('session', project, this.view(project))
     // Another one may start now.

@@ -56,6 +56,8 @@ export class HotBatches {
   #updates = 0
   /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
   readonly #broken = new Set<string>()
+  /** There is a configuration that could not be loaded; any file may be what it lacked. */
+  #isConfigDue = false
 
   constructor(servers: SessionServers) {
     this.#servers = servers
@@ -71,17 +73,16 @@ export class HotBatches {
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
     const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
-    if (config.configFile === undefined && events.some((event) => isFirstConfig(event, config.root))) {
+    const isFirst =
+      config.configFile === undefined && events.some((event) => isFirstConfig(event, config.root))
+    if ((isFirst || this.#isConfigDue) && revision !== null) {
       await this.#server.restart()
-      this.#forget()
-      return { kind: 'restart', errors: [] }
+      this.#isConfigDue = this.#server.config === config
+      if (!this.#isConfigDue) return this.#restarted()
     }
     const settling = this.#servers.settle?.(events.map(({ file }) => file))
     const { payloads, isDone } = await this.#collect(all)
-    if (this.#server.config !== config) {
-      this.#forget()
-      return { kind: 'restart', errors: [] }
-    }
+    if (this.#server.config !== config) return this.#restarted()
     // What a plugin has not come to say, pages get by a reload.
     if ((await settling) || reload || !isDone) this.#holdsReload = true
     const result = await this.#finish(all, payloads, revision !== null)
@@ -235,6 +236,11 @@ export class HotBatches {
   #send(payload: Payload): void {
     if (payload.type === 'update') this.#updates++
     this.#server.ws.send(payload)
+  }
+
+  #restarted(): BatchResult {
+    this.#forget()
+    return { kind: 'restart', errors: [] }
   }
 
   #forget(): void {

@@ -113,10 +113,11 @@ export class RemoteDevServer implements DevServer {
     if (this.#cause) throw this.#cause
     const id = this.#nextId++
     const answer = question.type === 'change' ? 'changed' : 'freshened'
-    const answered = new Promise<Answer>((resolve, reject) => {
+    const coming = new Promise<Answer>((resolve, reject) => {
       this.#asked = { id, answer, resolve, reject }
     })
-    await this.#parts.send({ ...question, id })
-    return (await answered) as AnswerTo<Q>
+    // Side by side: it may end before the question is sent, behind files that are many.
+    const [answered] = await Promise.all([coming, this.#parts.send({ ...question, id })])
+    return answered as AnswerTo<Q>
   }
 }

@@ -18,6 +18,10 @@ beforeAll(async () => {
   host = createServer((incoming, answer) => {
     if (incoming.url === '/redirect')
       return answer.writeHead(302, { location: 'http://169.254.169.254/' }).end()
+    if (incoming.url === '/reset')
+      return answer
+        .writeHead(200, { 'content-length': 9 })
+        .write('half', () => incoming.socket.resetAndDestroy())
     answer.end(`${incoming.method} ${incoming.headers.host} ${incoming.url}`)
   })
   host.listen(0, '127.0.0.1')
@@ -75,6 +79,12 @@ describe('the egress proxy', () => {
     await using gate = await openGate('public')
     const answer = await through(gate, `http://127.0.0.1:${port}/a?b=c`)
     expect(answer).toMatchObject({ status: 200, text: `GET 127.0.0.1:${port} /a?b=c` })
+  })
+
+  it('breaks an answer off that the host breaks off, and nothing else', async () => {
+    await using gate = await openGate('public')
+    await expect(through(gate, `http://127.0.0.1:${port}/reset`)).rejects.toThrow('aborted')
+    expect((await through(gate, `http://127.0.0.1:${port}/`)).status).toBe(200)
   })
 
   it('carries a tunnel both ways', async () => {

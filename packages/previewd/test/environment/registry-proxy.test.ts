@@ -186,6 +186,20 @@ test('A tarball whose reader is slow is not given up', async () => {
   expect((await buffer(response)).length).toBe(size)
 })
 
+test('A registry that breaks its answer off breaks it off for the installer, and nothing else', async () => {
+  const server = createServer((asked, response) => {
+    if (asked.url === '/leaf') return void response.end('{}')
+    response.writeHead(200, { 'content-length': 9 }).write('half', () => asked.socket.resetAndDestroy())
+  }).listen(0, '127.0.0.1')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const proxy = await startProxy({
+    registryUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  })
+  await expect(ask(proxy, '/leaf/-/leaf-1.0.0.tgz')).rejects.toThrow('aborted')
+  expect((await ask(proxy, '/leaf')).status).toBe(200)
+})
+
 test('The socket is open to the installer, in a folder that cannot be listed', async () => {
   const proxy = await startProxy({ registryUrl: (await fixture()).url })
   expect((await stat(proxy.socket)).mode & 0o777).toBe(0o666)

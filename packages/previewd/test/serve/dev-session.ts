@@ -56,6 +56,7 @@ export class DevSession implements AsyncDisposable {
   readonly preview: PreviewServer
   state: SessionState = 'live'
   revision = 1
+  generation = 'one'
   /** False for a session that says it is live and is not. */
   answers = true
   #worker: Worker
@@ -105,7 +106,7 @@ export class DevSession implements AsyncDisposable {
 
   addressOf(project: string): SessionAddress | undefined {
     if (project !== PROJECT || this.state !== 'live' || !this.answers) return undefined
-    return { socket: this.#dev.socket, revision: this.revision, generation: 'one' }
+    return { socket: this.#dev.socket, revision: this.revision, generation: this.generation }
   }
 
   get origin(): string {

@@ -316,14 +316,14 @@ test('the pages that follow one project are bounded, and who comes later polls',
   for (const socket of sockets) socket.destroy()
 })
 
-test('an error inside tells the client nothing of it and is logged', async () => {
+test('an error inside tells the client nothing of it but to ask again, and is logged', async () => {
   await server.addSite('demo', { 'index.html': 'x'.repeat(100_000) })
   const artifact = await server.artifacts.open('demo', 'build0000001')
   expect(artifact.files.size).toBe(1)
   await truncate(server.pathOf('demo', 'build0000001', 'artifact.pack'), 100)
   const answer = await get('demo', '/?previewd_grant=secret-token')
   expect(JSON.stringify(server.logged)).not.toContain('secret-token')
-  expect(answer.status).toBe(500)
+  expect([answer.status, answer.headers.refresh]).toEqual([500, '5'])
   expect(answer.text).toContain('could not be shown')
   expect(answer.text).not.toMatch(/pack|byte|Error|\/tmp/)
   expect(server.logged).toHaveLength(1)

@@ -289,6 +289,24 @@ describe('an answer', () => {
     expect(server.logged).toEqual([])
   })
 
+  test('that does not come because a kept connection was closed just then is asked for once more', async () => {
+    await get('/main.js')
+    const used = new Set([upstream.seen[0]?.socket])
+    upstream.answer = (req, res) => {
+      if (used.has(req.socket)) req.socket.destroy()
+      else res.end('again')
+    }
+    expect((await get('/main.js')).text).toBe('again')
+    expect(upstream.seen).toHaveLength(3)
+  })
+
+  test('that does not come is not asked for once more where that must not be done twice', async () => {
+    await get('/main.js')
+    upstream.answer = (req) => req.socket.destroy()
+    expect((await get('/api', {}, 'POST')).status).toBe(502)
+    expect(upstream.seen).toHaveLength(2)
+  })
+
   test('without a page in it is a page that asks again, for navigations; other answers stay what they are', async () => {
     upstream.answer = (_req, res) => res.writeHead(404).end()
     const page = await get('/', NAVIGATION)

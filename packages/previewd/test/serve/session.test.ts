@@ -299,6 +299,33 @@ describe('what a page reports', () => {
   })
 })
 
+describe('a page of a session', () => {
+  test('that ended becomes the published build once that is newer', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const page = await openLive(session)
+    session.set('off')
+    await session.preview.addBuild(PROJECT, 'build0000001', { 'index.html': '<h1>the next build</h1>' })
+    session.preview.addProject(PROJECT).revision = 2
+    session.preview.publish(PROJECT, 'build0000001')
+    await page.getByText('the next build').waitFor()
+    await session.painted(2)
+  })
+
+  test('of a project that was deleted and made anew does not take its revisions for those of before', async () => {
+    await using session = await DevSession.start(servers, APP)
+    const page = await openLive(session)
+    await session.edit({ 'text.js': `export const text = 'second text'` })
+    session.set('live')
+    await session.painted(2)
+    session.preview.addProject(PROJECT)
+    session.viewers.forget(PROJECT)
+    Object.assign(session, { revision: 1, generation: 'two' })
+    await session.replace(servers, { ...APP, 'text.js': `export const text = 'made anew'` })
+    await page.getByText('made anew').waitFor()
+    await session.painted(1)
+  })
+})
+
 describe('a page of the published build', () => {
   const published = APP['index.html'].replace(
     '<h1></h1>',

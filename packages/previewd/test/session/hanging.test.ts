@@ -100,3 +100,18 @@ describe.concurrent('a dev server that never comes to listen', () => {
     expect(sessions.view(project).reason).toBe('The server did not answer within 4 s.')
   })
 })
+
+it('a session can be stopped while its dev server never comes back from an edit', async () => {
+  await using patient = await openPipeline({ sessions: { updateTimeoutMs: 2 ** 31 - 1 } })
+  const { store, sessions } = patient
+  store.projects.put('stopped', {})
+  await store.files.apply('stopped', batchOf(APP))
+  sessions.ensure('stopped')
+  const state = () => sessions.view('stopped').state
+  await expect.poll(state, { timeout: STATE_TIMEOUT_MS }).toBe('live')
+  await store.files.apply('stopped', batchOf({ 'loop.txt': 'x' }))
+  const update = sessions.apply('stopped')
+  await sessions.stop('stopped', 'Enough.')
+  expect(await update).toBeUndefined()
+  expect(patient.errors).toEqual([])
+})

@@ -9,15 +9,13 @@ import { request as requestTls } from 'node:https'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { toClientHeaders } from '../upstream/headers.ts'
+import { hasBody, isRepeatable, isStale } from '../upstream/repeatable.ts'
 import { BackendFailure } from './backend-failure.ts'
 
 /** A stream of events is silent for as long as its app likes, within this. */
 const EVENTS_SILENCE_MS = 60 * 60_000
 /** After such a silence the system asks whether the other end is still there. */
 const KEEP_ALIVE_MS = 30_000
-
-/** What may be done twice (RFC 9110, 9.2.2): a connection that broke does not tell whether the back end did it. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 export interface Forwarding {
   /** How the back end is asked, with its agent; the headers are those that it gets. */
@@ -51,13 +49,11 @@ export async function forward(req: IncomingMessage, res: ServerResponse, to: For
 
 async function ask(req: IncomingMessage, res: ServerResponse, to: Forwarding): Promise<IncomingMessage> {
   if (Number(req.headers['content-length'] ?? 0) > to.bodyBytes) throw tooLarge(to)
-  const isRepeatable = !hasBody(req) && IDEMPOTENT.has(req.method ?? '')
+  const mayRepeat = isRepeatable(req)
   try {
-    return await askOnce(req, res, to, isRepeatable)
+    return await askOnce(req, res, to, mayRepeat)
   } catch (error) {
-    // The back end closed a connection that was kept, just as it was used again (RFC 9112, 9.3.1).
-    const isStale = isRepeatable && error instanceof StaleConnection && !res.destroyed
-    if (!isStale) throw error
+    if (!mayRepeat || !(error instanceof StaleConnection) || res.destroyed) throw error
     return askOnce(req, res, to, false)
   }
 }
@@ -86,9 +82,8 @@ function askOnce(
   asking.on('finish', () => {
     deadline ??= setTimeout(late, to.timeoutMs)
   })
-  asking.on('error', (error: Error & { code?: string }) => {
-    const isStale = asking.reusedSocket && error.code === 'ECONNRESET'
-    reject(isStale ? new StaleConnection(error.message) : error)
+  asking.on('error', (error) => {
+    reject(isStale(asking, error) ? new StaleConnection(error.message) : error)
   })
   asking.on('close', () => {
     clearTimeout(deadline)
@@ -119,10 +114,6 @@ function sendBody(req: IncomingMessage, asking: ClientRequest, to: Forwarding): 
   req.once('error', () => asking.destroy())
   // Nothing reads on where the back end is gone; the rest of the body has nowhere to go.
   asking.once('close', () => req.unpipe(counted))
-}
-
-function hasBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
 }
 
 function tooLarge({ bodyBytes }: Forwarding): BackendFailure {

@@ -290,7 +290,8 @@
     if (message.type !== 'session') return
     const { state, published } = message
     // A session that starts is worth waiting for: the page would be reloaded twice.
-    if (mode === 'build' && (state === 'live' || (state !== 'starting' && published > revision))) changeOver()
+    const isOver = state !== 'live' && state !== 'starting'
+    if ((mode === 'build' && state === 'live') || (isOver && published > revision)) changeOver()
     if (mode === 'build' || state !== 'live') return
     clearTimeout(behindTimer)
     // Another dev server, which does not know the modules of this page.
@@ -409,8 +410,8 @@
    */
   function revisionBefore() {
     try {
-      const { revision, at } = JSON.parse(sessionStorage.getItem(REVISION) ?? '{}')
-      return mode === 'session' && Date.now() - at < REVISION_KEPT_MS ? revision : 0
+      const { revision, at, of } = JSON.parse(sessionStorage.getItem(REVISION) ?? '{}')
+      return mode === 'session' && of === generation && Date.now() - at < REVISION_KEPT_MS ? revision : 0
     } catch {
       return 0
     }
@@ -419,7 +420,7 @@
   function keepRevision() {
     try {
       if (mode === 'session')
-        sessionStorage.setItem(REVISION, JSON.stringify({ revision: heard, at: Date.now() }))
+        sessionStorage.setItem(REVISION, JSON.stringify({ revision: heard, at: Date.now(), of: generation }))
     } catch {
       // Without storage a page may be behind for a moment, as it would be without this.
     }

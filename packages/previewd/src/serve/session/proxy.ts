@@ -7,6 +7,7 @@ import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
+
 import {
   acceptsGzip,
   createCompression,
@@ -16,6 +17,7 @@ import {
 } from './compress.ts'
 import { clientInjection } from './inject-client.ts'
 import { preloadTags } from './preloads.ts'
+import { sendOn } from './send-on.ts'
 
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
@@ -138,7 +140,7 @@ export async function askServer(
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
-  proxy.web(req, res).catch(fail)
+  sendOn(proxy, req, res).catch(fail)
   return await isAnswered
 }
 
