@@ -1,6 +1,7 @@
 import { Agent, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { createProxyServer } from 'httpxy'
+import { createProxyServer, type ProxyServer } from 'httpxy'
 import type { SessionAddress } from '../../model/session.ts'
 import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
@@ -102,7 +103,35 @@ export async function answerFromServer(
   })
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
-  await proxy.web(req, res).catch(fail)
+  const mayAskAgain = watchConnection(proxy, req)
+  await proxy
+    .web(req, res)
+    .catch((error) => {
+      if (!mayAskAgain() || res.headersSent || res.destroyed) throw error
+      // Those of the first time stay.
+      res.setMaxListeners(2 * res.getMaxListeners())
+      return proxy.web(req, res, { agent: false, buffer: Readable.from([]) })
+    })
+    .catch(fail)
+}
+
+/**
+ * Whether the request came on a connection that had been used before, was lost with it, and did nothing else. A server
+ * that was busy for longer than a connection may be idle closes it without a look at what has come on it meanwhile.
+ */
+function watchConnection(proxy: ProxyServer, { method, headers }: IncomingMessage): () => boolean {
+  let isLost = false
+  proxy.once('proxyReq', (asked) => {
+    let isSilent = false
+    asked.once('timeout', () => {
+      isSilent = true
+    })
+    asked.once('error', () => {
+      isLost = asked.reusedSocket && !isSilent
+    })
+  })
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  return () => isLost && (method === 'GET' || method === 'HEAD') && !hasBody
 }
 
 /** A page is asked for whole and as it is, because a script is put into it. */
