@@ -81,8 +81,8 @@ describe('diagnostics', () => {
   })
 
   it('say that nothing is known yet of what is still built', () => {
-    const status = { ...server.pipeline.status('demo'), state: 'building', diagnostics: [] } as const
-    expect(diagnosticsPrompt(status, 1000)).toBe(
+    const status = server.pipeline.status('demo')
+    expect(diagnosticsPrompt({ ...status, state: 'building', diagnostics: [] }, 1000)).toBe(
       'Project demo, revision 1: building, 0 problems. Its build has not ended: what that finds is not known yet.\n',
     )
   })

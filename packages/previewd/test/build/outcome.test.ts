@@ -3,7 +3,6 @@ import { fromOutcome } from '../../src/build/outcome.ts'
 import { memorySnapshot } from './memory-snapshot.ts'
 
 const { files } = memorySnapshot({ 'src/pages/[id].astro': '' })
-const failed = { kind: 'failed', exitCode: 1, errors: [] } as const
 
 it('says of a build that looked for a host that there is no network', () => {
   const lines = [
@@ -14,7 +13,10 @@ it('says of a build that looked for a host that there is no network', () => {
     '    at GetAddrInfoReqWrap.onlookupall [as oncomplete] (node:dns:123:26)',
   ]
   const log = lines.map((text) => ({ stream: 'stderr', text }) as const)
-  const [found] = fromOutcome(failed, { files, root: '', log, timeoutMs: 1000 })
+  const [found] = fromOutcome(
+    { kind: 'failed', exitCode: 1, errors: [] },
+    { files, root: '', log, timeoutMs: 1000 },
+  )
   expect(found).toMatchObject({
     code: 'BUILD_EXITED',
     message: expect.stringContaining('getaddrinfo ENOTFOUND api.example.com'),
