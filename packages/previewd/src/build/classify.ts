@@ -50,7 +50,15 @@ export function classify(message: string, signs: string, file: string | undefine
   if (/class does not exist|unknown utility class/.test(message)) return { ...plain, code: 'UNKNOWN_CLASS' }
   if (SYNTAX.test(`${signs} ${message}`)) {
     const ofJson = signs.includes('vite-json') && file === undefined
-    return { ...plain, code: 'SYNTAX_ERROR', ...(ofJson && { findInvalidJson: true }) }
+    return {
+      ...plain,
+      code: 'SYNTAX_ERROR',
+      ...(ofJson && { findInvalidJson: true }),
+      // swc takes back what it understood, and names where it began.
+      ...(message.includes('Expected jsx identifier') && {
+        hint: 'JSX that cannot be parsed begins here; the mistake is inside it or right before it: a tag, brace, quote or parenthesis that is not closed',
+      }),
+    }
   }
   return plain
 }

@@ -3,6 +3,7 @@ import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import { type PackageJson, readPackageJson } from './package-json.ts'
+import { frameworkBuild } from './server-rendered.ts'
 
 /** What kind of project the files are, and where in them it lies. `root` is '' for the top. */
 export type Shape =
@@ -22,7 +23,7 @@ const VITE_CONFIG = /^vite\.config\.(?:js|ts|mjs|mts|cjs|cts)$/
 
 /**
  * Recognises the project. Settings override what the files say; `auto` tries, in this order: a build command of the
- * settings, Vite, a build script, plain HTML. Without a root in the settings and without anything at the top, the
+ * settings, Vite, a build script, a framework that is known here, plain HTML. Without a root in the settings and without anything at the top, the
  * only folder that has a package.json is taken, and a warning says so.
  */
 export async function detect(snapshot: Snapshot, settings: Settings): Promise<Detected> {
@@ -46,7 +47,7 @@ export async function detect(snapshot: Snapshot, settings: Settings): Promise<De
 function guess(snapshot: Snapshot, root: string, settings: Settings, packageJson: PackageJson | null) {
   if (settings.buildCommand) return 'command'
   if (packageJson?.dependencies.has('vite') || viteConfig(snapshot, root)) return 'vite'
-  return packageJson?.scripts.has('build') ? 'command' : 'static'
+  return packageJson?.scripts.has('build') || frameworkBuild(packageJson) ? 'command' : 'static'
 }
 
 function locateRoot(
@@ -118,7 +119,7 @@ function viteProject(
   packageJson: PackageJson | null,
   diagnostics: Diagnostic[],
 ): Detected {
-  const scripted = packageJson?.scripts.has('build') ?? false
+  const scripted = packageJson?.scripts.has('build') || frameworkBuild(packageJson) !== undefined
   if (!scripted && !viteConfig(snapshot, root) && !snapshot.files.has(posix.join(root, 'index.html'))) {
     return { shape: null, diagnostics: [...diagnostics, missingIndex(snapshot, root)] }
   }
@@ -131,7 +132,7 @@ function commandProject(
   packageJson: PackageJson | null,
   diagnostics: Diagnostic[],
 ): Detected {
-  if (!settings.buildCommand && !packageJson?.scripts.has('build')) {
+  if (!settings.buildCommand && !packageJson?.scripts.has('build') && !frameworkBuild(packageJson)) {
     const nothing = problem(
       'BUILD_COMMAND_MISSING',
       'There is no build command and no "build" script to run.',

@@ -63,7 +63,7 @@ function readOne(text: string): ErrorText {
 
 /** Some tools repeat themselves below the frame. */
 function frameOf(lines: string[]): string {
-  const end = lines.findIndex((line) => /^(?:file: |\w{0,40}Error: )/.test(line))
+  const end = lines.findIndex((line) => /^(?:file: |\w{0,40}Error: |Caused by:)/.test(line))
   return lines
     .slice(0, end < 0 ? lines.length : end)
     .join('\n')
@@ -75,7 +75,14 @@ function drawnLocation(frame: string): Location | undefined {
   const match =
     /(?:╭─+|,-)\s*\[\s*(.{1,500}?):(\d+):(\d+)\s*\]/.exec(frame) ??
     /^\s+(\S{1,500}) (\d+):(\d+)\s+root stylesheet/m.exec(frame)
-  return match ? { file: match[1] ?? '', line: Number(match[2]), column: Number(match[3]) } : undefined
+  if (!match) return undefined
+  return { file: match[1] ?? '', line: Number(match[2]), column: markedColumn(frame) ?? Number(match[3]) }
+}
+
+/** swc says column 1 for all of a line; the mark below the line is where it means. */
+function markedColumn(frame: string): number | undefined {
+  const mark = /^\s*,-\[/.test(frame) ? /^\s+: (\s*)[\^|]/m.exec(frame) : null
+  return mark ? (mark[1] ?? '').length + 1 : undefined
 }
 
 /** Rollup's own lines `file: /app/src/a.css:3:2`, columns from 0. */

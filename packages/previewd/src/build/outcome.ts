@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { LogLine, TaskOutcome, WorkerError } from '../model/worker.ts'
 import { readCommandLog } from './command-log.ts'
+import type { Found } from './found.ts'
 import type { SourcePlace } from './source-path.ts'
 import { fromToolError } from './tool-error.ts'
 
@@ -42,7 +43,17 @@ export function outsideOfProject(folder: string): Diagnostic {
 function fromFailure(outcome: TaskOutcome & { kind: 'failed' }, context: OutcomeContext): Diagnostic[] {
   const inConfig = context.log.some(({ text }) => text.includes('failed to load config from'))
   const structured = outcome.errors.flatMap((error) => fromToolError(error, context, inConfig))
-  return structured.length > 0 ? structured : readCommandLog(context.log, context, ending(outcome))
+  const found = structured.length > 0 ? structured : readCommandLog(context.log, context, ending(outcome))
+  return found.map(explainNoNetwork)
+}
+
+/** The words of Node for a name that it cannot look up; nothing else tells that a sandbox is around it. */
+function explainNoNetwork(found: Found): Found {
+  const said = `${found.message} ${found.frame ?? ''}`
+  if (found.hint !== undefined || !/\b(?:ENOTFOUND|EAI_AGAIN|ENETUNREACH)\b/.test(said)) return found
+  const hint =
+    'builds reach no network: keep the data in a file of the project, or fetch it where the page is shown; catch the error where the build can go on without it'
+  return { ...found, hint }
 }
 
 function ending({ exitCode, signal }: { exitCode: number | null; signal?: string }): string {

@@ -4,7 +4,7 @@ import type { ProjectSettings } from '../model/project.ts'
 import type { Task, ViteBuildOptions } from '../model/worker.ts'
 import type { Shape } from './detect.ts'
 import { type Command, expandLine, expandScript } from './script.ts'
-import { type ServerFramework, serverFramework } from './server-rendered.ts'
+import { frameworkBuild, type ServerFramework, serverFramework } from './server-rendered.ts'
 
 /** The folder of the project's files inside the sandbox. */
 export const APP = '/app'
@@ -79,7 +79,10 @@ function buildLine(shape: Exclude<Shape, { kind: 'static' }>, settings: Settings
     const commands = expandLine(settings.buildCommand, scripts)
     return commands ? { commands } : { asWritten: settings.buildCommand }
   }
-  if (!scripts.has('build')) return { commands: [{ text: 'vite build', words: ['vite', 'build'] }] }
+  if (!scripts.has('build')) {
+    const text = frameworkBuild(shape.packageJson) ?? 'vite build'
+    return { commands: [{ text, words: text.split(' ') }] }
+  }
   const commands = expandScript('build', scripts)
   if (commands) return { commands }
   const parts = ['prebuild', 'build', 'postbuild'].flatMap((name) => scripts.get(name) ?? [])

@@ -89,6 +89,8 @@ interface Known {
   name: string
   outputs: readonly string[]
   servers: readonly Recipe[]
+  /** Where `vite build` is not its build. */
+  buildCommand?: string
 }
 
 const FRAMEWORKS: readonly Known[] = [
@@ -99,6 +101,7 @@ const FRAMEWORKS: readonly Known[] = [
     name: 'React Router',
     outputs: ['build/client'],
     servers: [REACT_ROUTER],
+    buildCommand: 'react-router build',
   },
   {
     dependency: '@sveltejs/kit',
@@ -106,13 +109,34 @@ const FRAMEWORKS: readonly Known[] = [
     outputs: ['build'],
     servers: [SVELTEKIT_NODE, SVELTEKIT],
   },
-  { dependency: 'astro', name: 'Astro', outputs: ['dist/client', 'dist'], servers: [ASTRO] },
-  { dependency: 'nuxt', name: 'Nuxt', outputs: ['.output/public'], servers: [NITRO] },
+  {
+    dependency: 'astro',
+    name: 'Astro',
+    outputs: ['dist/client', 'dist'],
+    servers: [ASTRO],
+    buildCommand: 'astro build',
+  },
+  {
+    dependency: 'nuxt',
+    name: 'Nuxt',
+    outputs: ['.output/public'],
+    servers: [NITRO],
+    buildCommand: 'nuxt build',
+  },
 ]
+
+function known(packageJson: PackageJson | null): Known | undefined {
+  return FRAMEWORKS.find(({ dependency }) => packageJson?.dependencies.has(dependency))
+}
+
+/** How a project is built whose package.json has no script for it; undefined where that is by Vite, or not known. */
+export function frameworkBuild(packageJson: PackageJson | null): string | undefined {
+  return known(packageJson)?.buildCommand
+}
 
 /** The framework that a project is built with, as its package.json names it. */
 export function serverFramework(packageJson: PackageJson | null): ServerFramework | undefined {
-  const found = FRAMEWORKS.find(({ dependency }) => packageJson?.dependencies.has(dependency))
+  const found = known(packageJson)
   if (!found) return undefined
   const { name, outputs } = found
   return { name, outputs, servers: found.servers.map((recipe) => ({ ...recipe, framework: name })) }

@@ -12,7 +12,10 @@ const CONFIG_FILE =
 
 /** The diagnostics that one structured error of the toolchain comes to: esbuild and Rolldown put several into one. */
 export function fromToolError(error: ToolError, place: SourcePlace, inConfig = false): Found[] {
-  return readErrorText(error.message).map((read) => fromErrorText(read, error, place, inConfig))
+  const read = readErrorText(error.message)
+  const found = read.map((one) => fromErrorText(one, error, place, inConfig))
+  const quoted = read.length === 1 && found[0]?.line !== undefined && quotedLine(error)
+  return quoted ? found.map((one) => ({ ...one, findLine: quoted })) : found
 }
 
 /** As {@link fromToolError}, for text alone. */
@@ -38,6 +41,11 @@ function fromErrorText(read: ErrorText, error: ToolError, place: SourcePlace, in
     ...(frame && { frame: toPlainText(frame).replaceAll('/app/', '') }),
     ...(stack && { stack }),
   }
+}
+
+/** esbuild's own frame: the bare line. */
+function quotedLine({ frame }: ToolError): string | undefined {
+  return frame !== undefined && !frame.includes('\n') ? frame : undefined
 }
 
 function filePath(

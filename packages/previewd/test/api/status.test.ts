@@ -79,6 +79,13 @@ describe('diagnostics', () => {
       diagnosticsPrompt({ ...server.pipeline.status('demo'), state: 'ready', diagnostics: [] }, 1000),
     ).toBe('Project demo, revision 1: ready, 0 problems.\n')
   })
+
+  it('say that nothing is known yet of what is still built', () => {
+    const status = server.pipeline.status('demo')
+    expect(diagnosticsPrompt({ ...status, state: 'building', diagnostics: [] }, 1000)).toBe(
+      'Project demo, revision 1: building, 0 problems. Its build has not ended: what that finds is not known yet.\n',
+    )
+  })
 })
 
 describe('the status', () => {

@@ -27,6 +27,11 @@ describe('detect', () => {
     expect(await detectIn(files)).toMatchObject({ kind: 'command' })
   })
 
+  it.each(['astro', 'nuxt'])('takes %s without a build script for a command', async (framework) => {
+    const files = { 'package.json': JSON.stringify({ dependencies: { [framework]: '*' } }) }
+    expect(await detectIn(files)).toMatchObject({ kind: 'command' })
+  })
+
   it('prefers the build command of the settings to what the files say', async () => {
     const detected = await detectIn({ 'package.json': VITE, 'index.html': '' }, { buildCommand: 'make' })
     expect(detected).toMatchObject({ kind: 'command' })

@@ -51,6 +51,20 @@ describe('a plan of what serves a project while it is edited', () => {
     expect(await plan(files)).toEqual({ root: '', task })
   })
 
+  it.each([
+    ['astro', {}],
+    ['nuxt', { generate: 'nuxt generate' }],
+    ['nuxt', { dev: 'NODE_OPTIONS=--no-warnings nuxt dev' }],
+  ])('is %s by its dependency where no script says how it is served: %j', async (framework, scripts) => {
+    const files = { 'package.json': manifest(scripts, { [framework]: '*' }) }
+    expect(await plan(files)).toMatchObject({ task: { kind: 'vite-dev', framework } })
+  })
+
+  it('is Vite where the dev script says so, whatever else is installed', async () => {
+    const files = { 'package.json': manifest({ dev: 'vite' }, { vite: '*', astro: '*' }), 'index.html': '' }
+    expect((await plan(files)) as object).not.toHaveProperty('task.framework')
+  })
+
   it('takes a script of any other name for none', async () => {
     const files = { 'package.json': manifest({ dev: 'constructor dev' }), 'index.html': '' }
     expect(await plan(files)).toMatchObject({ task: { kind: 'vite-dev' } })

@@ -51,6 +51,25 @@ it('finds the line of an import that the tool did not place', async () => {
   expect(placed).not.toHaveProperty('findImport')
 })
 
+it('finds the line that a tool quotes of the code that was made of a file', async () => {
+  const source = memorySnapshot({ 'src/b.astro': '---\n---\n<p>\n  hello {"\'\n</p>\n' })
+  const made = { ...error, file: 'src/b.astro', line: 40, column: 12 }
+  const [placed] = await refine([{ ...made, findLine: '    hello {"\'' }], source)
+  expect(placed).toMatchObject({ line: 4, column: 10, frame: expect.stringContaining('> 4 |   hello {') })
+  expect(placed).not.toHaveProperty('findLine')
+
+  const [placeless] = await refine([{ ...made, findLine: '${$$render`<p>hello' }], source)
+  expect(placeless).toMatchObject({ file: 'src/b.astro', hint: expect.stringContaining('<p>hello') })
+  expect(placeless).not.toHaveProperty('line')
+  expect(placeless).not.toHaveProperty('frame')
+})
+
+it('leaves the place of a file that a plugin only adds to', async () => {
+  const source = memorySnapshot({ 'src/b.tsx': 'one\n<p>two\n' })
+  const found = { ...error, file: 'src/b.tsx', line: 2, column: 4, findLine: '<p data-id="1">two' }
+  expect((await refine([found], source))[0]).toMatchObject({ line: 2, column: 4 })
+})
+
 it('draws nothing for a place outside of the source', async () => {
   const [plain] = await refine([{ ...error, file: 'src/a.ts', line: 99 }], snapshot)
   expect(plain).not.toHaveProperty('frame')

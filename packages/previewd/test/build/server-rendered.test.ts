@@ -5,8 +5,11 @@ import { outputFolders } from '../../src/build/steps.ts'
 import { fromToolError } from '../../src/build/tool-error.ts'
 import { memorySnapshot } from './memory-snapshot.ts'
 
-function plan(dependency: string, settings: { outputDir?: string } = {}) {
-  const scripts = new Map([['build', 'vite build']])
+function plan(
+  dependency: string,
+  settings: { outputDir?: string } = {},
+  scripts: ReadonlyMap<string, string> = new Map([['build', 'vite build']]),
+) {
   const packageJson = { path: 'web/package.json', scripts, dependencies: new Set(['vite', dependency]) }
   const planned = planBuild({ kind: 'vite', root: 'web', packageJson }, { env: {}, ...settings })
   if (planned.kind === 'static') throw new Error('not a plan of tasks')
@@ -23,6 +26,15 @@ describe('builds of frameworks whose pages a server renders', () => {
   ])('the site of %s is what it prerendered, not the code of its server', (dependency, folders) => {
     const resolvedByVite = '/app/web/.svelte-kit/output/server'
     expect(outputFolders(plan(dependency), resolvedByVite, memorySnapshot({}))).toEqual(folders)
+  })
+
+  it.each([
+    ['@tanstack/react-start', { kind: 'vite-build' }],
+    ['@react-router/dev', { kind: 'shell', command: 'react-router build' }],
+    ['astro', { kind: 'shell', command: 'astro build' }],
+    ['nuxt', { kind: 'shell', command: 'nuxt build' }],
+  ])('%s without a build script is built by its own command', (dependency, step) => {
+    expect(plan(dependency, {}, new Map()).steps).toMatchObject([step])
   })
 
   it('an output folder of the settings comes first, and pages are not asked for', () => {

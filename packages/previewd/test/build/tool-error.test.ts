@@ -50,6 +50,33 @@ describe('fromToolError', () => {
     ])
   })
 
+  it('takes the column of swc from its mark, and says that its place is where the JSX begins', () => {
+    const message = `  x Unexpected token \`div\`. Expected jsx identifier
+    ,-[/app/src/App.tsx:4:1]
+  3 |   return (
+  4 |     <div className="p-4">
+    :      ^^^
+  5 |       <h1>Hello {"</h1>
+    \`----
+
+
+Caused by:
+    Syntax Error`
+    expect(fromToolError({ message, plugin: 'vite:react-swc' }, place)).toEqual([
+      {
+        origin: 'transform',
+        severity: 'error',
+        code: 'SYNTAX_ERROR',
+        message: 'Unexpected token `div`. Expected jsx identifier',
+        hint: expect.stringContaining('the mistake is inside it or right before it'),
+        file: 'src/App.tsx',
+        line: 4,
+        column: 6,
+        frame: expect.stringMatching(/`----$/),
+      },
+    ])
+  })
+
   it('reads what PostCSS and Tailwind 3 prefix', () => {
     const message =
       '[vite:css] [postcss] /app/src/a.css:3:3: The `bg-nope-500` class does not exist.\nfile: /app/src/a.css:3:2'

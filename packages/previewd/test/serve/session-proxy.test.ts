@@ -104,6 +104,28 @@ describe('a request', () => {
     },
   )
 
+  /** As a server does that was busy until a connection had been idle for too long, whatever has come on it meanwhile. */
+  const answerOncePerConnection = (): void => {
+    const used = new WeakSet<object>()
+    upstream.answer = (req, res) => {
+      if (used.has(req.socket)) return req.socket.destroy()
+      used.add(req.socket)
+      res.end(req.method)
+    }
+  }
+
+  test('on a connection that the server closes is asked again on another one', async () => {
+    answerOncePerConnection()
+    for (let count = 0; count < 3; count++) expect((await get('/app.js')).status).toBe(200)
+  })
+
+  test('that may have done something is not asked again', async () => {
+    answerOncePerConnection()
+    expect((await get('/api', {}, 'POST')).status).toBe(200)
+    expect((await get('/api', {}, 'POST')).status).toBe(502)
+    expect(upstream.seen).toHaveLength(2)
+  })
+
   test('keeps what a proxy in front says of the client', async () => {
     await get('/', {
       'x-forwarded-for': '203.0.113.7',
