@@ -8,6 +8,7 @@ import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
+import type { FindFile } from './built-file.ts'
 import {
   acceptsGzip,
   createCompression,
@@ -20,6 +21,8 @@ import { preloadTags } from './preloads.ts'
 
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
+/** Vite's answer for a module of a bundle that it has not got any more. */
+const OUTDATED = 504
 const MAX_CONNECTIONS = 256
 
 /** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
@@ -31,10 +34,12 @@ export interface ProxiedSession extends SessionAddress {
   url: string
   agent: Agent
   instrument: boolean
+  /** Where it has not got what is asked for. */
+  findBuilt: FindFile | undefined
   /** What the page will import, as far as that is known. */
   modules: readonly string[]
-  /** Called when the answer is what was asked for. */
-  onFound: () => void
+  /** Told whether what was asked for is there, or is no more. */
+  note: (isThere: boolean) => void
 }
 
 /** Answers a request of an editor with what the dev server of the session says. `url` is asked for in place of the request's. */
@@ -65,8 +70,10 @@ export interface ProjectServer {
   isOfSources: boolean
   /** Said where it does not answer. */
   failure: Parameters<typeof sendMessage>[2]
-  /** Called where it has what was asked for. */
-  onFound?: () => void
+  /** Where it has not got what is asked for. */
+  findBuilt?: FindFile | undefined
+  /** Told whether what was asked for is there, or is no more. */
+  note?: (isThere: boolean) => void
 }
 
 /** Answers with what a server of the project says. */
@@ -93,14 +100,22 @@ export async function answerFromServer(
     if (res.headersSent || res.destroyed) res.destroy()
     else sendMessage(req, res, server.failure)
   }
-  proxy.on('proxyRes', (answer) => {
-    if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
+  const send = async (answer: IncomingMessage): Promise<void> => {
+    const sendBuilt = mayBePage(answer) ? await server.findBuilt?.() : undefined
+    if (sendBuilt) {
+      answer.resume()
+      return await sendBuilt()
+    }
+    const { statusCode = 0 } = answer
+    if (statusCode === 200 || statusCode === 304) server.note?.(true)
+    else if (statusCode === OUTDATED) server.note?.(false)
     if (asksForPage && isNothing(answer)) {
       answer.resume()
       return sendMessage(req, res, NO_PAGE)
     }
-    void sendAnswer(req, res, answer, change, options).catch(fail)
-  })
+    await sendAnswer(req, res, answer, change, options)
+  }
+  proxy.on('proxyRes', (answer) => void send(answer).catch(fail))
   req.headers = toServerHeaders(req, server, options)
   req.url = server.url
   const mayAskAgain = watchConnection(proxy, req)
@@ -183,6 +198,11 @@ async function sendAnswer(
     ...(isCompressed ? [createCompression()] : []),
   ]
   await pipeline([answer, ...changes, res])
+}
+
+/** Dev servers say with a page, the app's own or one of theirs, that they have no such file. */
+function mayBePage({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 404 || headers['content-type']?.toLowerCase().startsWith('text/html') === true
 }
 
 /** What Vite says where the project has no index.html (yet): a page that stays blank, and never asks again. */
