@@ -14,6 +14,7 @@ import { isReading, NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
 import { resolveFile } from './resolve-file.ts'
 import { answerAsSession } from './session/answer.ts'
+import { builtFile } from './session/built-file.ts'
 import { sessionUrl } from './session/editor-session.ts'
 import type { PagePatience } from './session/page-patience.ts'
 import { serveSite } from './site.ts'
@@ -51,7 +52,15 @@ export async function answerAtOrigin(
   const isLive = target.buildId === undefined && target.envSet === undefined
   const url = isLive ? sessionUrl(req, project, parts.options) : undefined
   const asked =
-    url === undefined ? undefined : { project, url, agent: parts.sessionAgent, patience: parts.patience }
+    url === undefined
+      ? undefined
+      : {
+          project,
+          url,
+          agent: parts.sessionAgent,
+          patience: parts.patience,
+          findBuilt: builtFile(req, res, project, parts),
+        }
   if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return
   const { rawPath, query } = splitTarget(req.url ?? '')
   const path = refuseUnfit(req, res, rawPath, () => {

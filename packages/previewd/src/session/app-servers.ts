@@ -16,6 +16,8 @@ const MAX_WAITING = 50
 const MAX_WAIT_MS = 30_000
 /** A server is not put to sleep for another one before it was left alone for this long. */
 const KEPT_MS = 5000
+/** Who comes first after a publish waits so long for its server before the one of the build before answers. */
+const TAKE_OVER_MS = 2000
 /** Requests under way when the next build's server took over are answered in this time. */
 const DRAIN_MS = 5000
 /** Servers that sleep, or failed, and are remembered as such. */
@@ -55,7 +57,7 @@ export class AwakeServers implements AppServers {
     if (server.state !== 'live' && !only) {
       const before = this.#liveOf(project)
       before?.use()
-      if (before) return await before.reach(0)
+      if (before) return await this.#takeOver(before, server, Math.min(waitMs, TAKE_OVER_MS))
     }
     const reached: Reached = await server.reach(waitMs)
     if (!only && 'socket' in reached) this.#retire(project, server)
@@ -109,6 +111,13 @@ export class AwakeServers implements AppServers {
 
   #liveOf(project: string): AppServer | undefined {
     return [...this.#placed].find((server) => server.project === project && server.state === 'live')
+  }
+
+  async #takeOver(before: AppServer, next: AppServer, waitMs: number): Promise<Reached> {
+    const reached = await next.reach(waitMs)
+    if (!('socket' in reached)) return await before.reach(0)
+    this.#retire(next.project, next)
+    return reached
   }
 
   #enqueue(server: AppServer): boolean {

@@ -29,8 +29,11 @@ it('forgets what the pages of a deleted project asked for: another one may get i
   await using under = await openPipeline({ sessions: { requests } })
   for (const id of ['demo', 'other']) {
     under.pipeline.putProject(id, {})
-    requests.note(id, { url: '/src/secret.ts', accept: 'any', isModule: true })
+    requests.note(id, { url: '/src/secret.ts', accept: 'any', isModule: true }, 'one')
   }
   await under.pipeline.deleteProject('demo')
-  expect([requests.modules('demo'), requests.modules('other')]).toEqual([[], ['/src/secret.ts']])
+  expect([requests.modules('demo', 'one'), requests.modules('other', 'one')]).toEqual([
+    [],
+    ['/src/secret.ts'],
+  ])
 })

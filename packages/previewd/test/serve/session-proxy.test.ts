@@ -126,6 +126,27 @@ describe('a request', () => {
     expect(upstream.seen).toHaveLength(2)
   })
 
+  test.each([
+    ['404', 404, {}],
+    ['the page of the app', 200, { 'content-type': 'text/html' }],
+  ])(
+    'for a file of a build is answered with it where the dev server says %s',
+    async (_name, status, type) => {
+      upstream.answer = (_req, res) => res.writeHead(status, type).end('no such file')
+      await server.addBuild('demo', 'build0000002', { 'assets/index-BwZ3kX_a.js': 'built' })
+      expect(await get('/assets/index-BwZ3kX_a.js')).toMatchObject({ status: 200, text: 'built' })
+      expect((await get('/assets/index-Cc44444.js')).text).toBe('no such file')
+      expect((await get('/data.json')).text).toBe('no such file')
+      expect((await get('/assets/index-BwZ3kX_a.js', NAVIGATION)).text).not.toBe('built')
+    },
+  )
+
+  test('for a file that the dev server has is answered with that', async () => {
+    upstream.answer = (_req, res) => res.writeHead(200, { 'content-type': 'text/javascript' }).end('live')
+    await server.addBuild('demo', 'build0000002', { 'assets/index-BwZ3kX_a.js': 'built' })
+    expect((await get('/assets/index-BwZ3kX_a.js')).text).toBe('live')
+  })
+
   test('keeps what a proxy in front says of the client', async () => {
     await get('/', {
       'x-forwarded-for': '203.0.113.7',

@@ -176,6 +176,13 @@ describe('the server of a build', () => {
     expect(await ask(await servers.reach('shop', first, { waitMs: 0, only: true }))).toBe('first')
   })
 
+  it('is that of the newest build for who can wait a moment', async () => {
+    open()
+    await reach(await addBuild({ 'out/server.mjs': program("'first'") }))
+    const next = await addBuild({ 'out/server.mjs': program("'next'") })
+    expect(await ask(await reach(next))).toBe('next')
+  })
+
   it('that does not start leaves the one before as it is', async () => {
     open()
     const first = await addBuild({ 'out/server.mjs': program("'first'") })

@@ -3,10 +3,20 @@ import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
+import type { FindFile } from './built-file.ts'
 import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
 import { answerFromSession } from './proxy.ts'
 import { sendRecorded } from './recorded.ts'
+
+export interface AskedOfSession {
+  project: Project
+  url: string
+  agent: Agent
+  patience: PagePatience
+  /** Where the dev server has not got what is asked for. */
+  findBuilt: FindFile | undefined
+}
 
 /**
  * Answers a request of an editor from the session: from its last page while that is what the session would show, else
@@ -15,21 +25,23 @@ import { sendRecorded } from './recorded.ts'
 export async function answerAsSession(
   req: IncomingMessage,
   res: ServerResponse,
-  { project, url, agent, patience }: { project: Project; url: string; agent: Agent; patience: PagePatience },
+  { project, url, agent, patience, findBuilt }: AskedOfSession,
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
   if (sessions === undefined) return false
   const { instrument } = project.settings
   const request = toPageRequest(req, url)
-  const note = (): void => {
-    if (request !== undefined) requests?.note(project.id, request)
+  const noteIn = (generation: string) => (isThere: boolean) => {
+    if (request === undefined) return
+    if (isThere) requests?.note(project.id, request, generation)
+    else requests?.drop(project.id, request)
   }
   const recorded = await sessions.recorded(project.id)
   const answer = request && (await recorded?.find(request))
   if (recorded !== undefined && answer !== undefined) {
-    note()
     const { revision, generation, modules } = recorded
+    noteIn(generation)(true)
     await sendRecorded(req, res, { answer, revision, generation, instrument, modules }, options)
     return true
   }
@@ -37,8 +49,10 @@ export async function answerAsSession(
   const isPart = recorded !== undefined && !isNavigation(req)
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
-  const modules = requests?.modules(project.id) ?? []
-  const session = { ...address, url, agent, instrument, modules, onFound: note }
+  const { generation } = address
+  const modules = requests?.modules(project.id, generation) ?? []
+  const note = noteIn(generation)
+  const session = { ...address, url, agent, findBuilt, instrument, modules, note }
   if (isPageToAskAgain(req))
     await answerPage(req, res, session, { ...options, sessions, patience, project: project.id })
   else await answerFromSession(req, res, session, options)

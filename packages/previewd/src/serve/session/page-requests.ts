@@ -10,25 +10,33 @@ const MAX_URL_LENGTH = 512
 /** Vite adds to the address of a module when it sent an update for it. */
 const UPDATE_TIME = /([?&])t=\d{13}(&|$)/
 
-/** `asked` is the address with the time of the last update. */
-type SeenRequest = PageRequest & { asked: string }
+/** Modules of a bundle of dependencies are no more when there is another bundle. */
+const OF_A_BUNDLE = /[?&]v=[0-9a-f]{8}(?:&|$)/
+
+/** `asked` is the address with the time of the last update, `generation` that of the dev server that answered. */
+type SeenRequest = PageRequest & { asked: string; generation: string }
 
 /** What editors' pages asked dev servers for; the newest requests of each project, in the order of the first time. */
 export class SeenRequests implements PageRequests {
   readonly #projects = new LRUCache<string, Map<string, SeenRequest>>({ max: MAX_PROJECTS })
 
   /** Of a request that was answered with what it asked for. */
-  note(project: string, request: PageRequest): void {
+  note(project: string, request: PageRequest, generation: string): void {
     const url = withoutUpdateTime(request.url)
     if (url.length > MAX_URL_LENGTH) return
     const seen = this.#projects.get(project) ?? new Map<string, SeenRequest>()
     this.#projects.set(project, seen)
-    const key = `${request.accept} ${url}`
+    const key = keyOf(request)
     const known = seen.get(key)
-    if (known) known.asked = request.url
-    else seen.set(key, { ...request, url, asked: request.url })
+    if (known) Object.assign(known, { asked: request.url, generation })
+    else seen.set(key, { ...request, url, asked: request.url, generation })
     const [oldest] = seen.keys()
     if (seen.size > MAX_REQUESTS_PER_PROJECT && oldest !== undefined) seen.delete(oldest)
+  }
+
+  /** Of a request that was answered with that there is no such thing any more. */
+  drop(project: string, request: PageRequest): void {
+    this.#projects.get(project)?.delete(keyOf(request))
   }
 
   of(project: string): readonly PageRequest[] {
@@ -39,11 +47,12 @@ export class SeenRequests implements PageRequests {
     this.#projects.delete(project)
   }
 
-  /** Addresses of the modules that pages imported, as they asked for them last. */
-  modules(project: string): string[] {
+  /** Addresses of the modules that pages imported, as they asked for them last, and as that dev server has them. */
+  modules(project: string, generation: string): string[] {
     const seen = this.#projects.get(project)?.values() ?? []
     return Iterator.from(seen)
       .filter(({ isModule }) => isModule)
+      .filter(({ url, generation: last }) => last === generation || !OF_A_BUNDLE.test(url))
       .map(({ asked }) => asked)
       .toArray()
   }
@@ -58,6 +67,10 @@ export function toPageRequest(req: IncomingMessage, url: string): PageRequest | 
   if (isNavigation(req)) return { url, accept: 'page', isModule: false }
   const accept = req.headers.accept?.includes('text/css') ? 'style' : 'any'
   return { url, accept, isModule: dest === 'script' }
+}
+
+function keyOf({ accept, url }: PageRequest): string {
+  return `${accept} ${withoutUpdateTime(url)}`
 }
 
 function withoutUpdateTime(url: string): string {

@@ -7,7 +7,7 @@ import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
-
+import type { FindFile } from './built-file.ts'
 import {
   acceptsGzip,
   createCompression,
@@ -21,6 +21,8 @@ import { sendOn } from './send-on.ts'
 
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
+/** Vite's answer for a module of a bundle that it has not got any more. */
+const OUTDATED = 504
 const MAX_CONNECTIONS = 256
 /** For the end of an answer: of each question, and of each stream that the answer runs through. */
 const MAX_LISTENERS = 40
@@ -34,10 +36,12 @@ export interface ProxiedSession extends SessionAddress {
   url: string
   agent: Agent
   instrument: boolean
+  /** Where it has not got what is asked for. */
+  findBuilt: FindFile | undefined
   /** What the page will import, as far as that is known. */
   modules: readonly string[]
-  /** Called when the answer is what was asked for. */
-  onFound: () => void
+  /** Told whether what was asked for is there, or is no more. */
+  note: (isThere: boolean) => void
 }
 
 type ProxyOptions = Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>
@@ -82,8 +86,10 @@ export interface ProjectServer {
   isPrivate: boolean
   /** It serves the sources of the project, which are for the pages of its own origin. */
   isOfSources: boolean
-  /** Called where it has what was asked for. */
-  onFound?: () => void
+  /** Where it has not got what is asked for. */
+  findBuilt?: FindFile | undefined
+  /** Told whether what was asked for is there, or is no more. */
+  note?: (isThere: boolean) => void
 }
 
 /** Answers with what a server of the project says; false where that says nothing, and `res` is as it was. */
@@ -109,16 +115,18 @@ export async function askServer(
   const { headers } = req
   const { promise: isAnswered, resolve } = Promise.withResolvers<boolean>()
   let isLeft = false
+  let isBegun = false
   const leave = (): void => {
-    if (isLeft || res.headersSent) return
+    if (isLeft || isBegun) return
     isLeft = true
     req.headers = headers
     resolve(res.destroyed)
   }
   const fail = (error: unknown): void => {
     options.logger.debug({ err: error }, 'A server of a project did not answer')
-    if (!isLeft && res.headersSent) res.destroy()
-    leave()
+    if (!isBegun) leave()
+    else if (res.headersSent || res.destroyed) res.destroy()
+    else sendNoAnswer(req, res)
   }
   res.setMaxListeners(MAX_LISTENERS)
   res.once('close', leave)
@@ -129,13 +137,25 @@ export async function askServer(
     end()
     signal?.addEventListener('abort', end)
   })
-  proxy.on('proxyRes', (answer) => {
-    res.off('close', leave)
-    if (answer.statusCode === 200 || answer.statusCode === 304) server.onFound?.()
+  const send = async (answer: IncomingMessage): Promise<void> => {
+    const sendBuilt = mayBePage(answer) ? await server.findBuilt?.() : undefined
+    if (sendBuilt) {
+      answer.resume()
+      return await sendBuilt()
+    }
+    const { statusCode = 0 } = answer
+    if (statusCode === 200 || statusCode === 304) server.note?.(true)
+    else if (statusCode === OUTDATED) server.note?.(false)
     if (asksForPage && isNothing(answer)) {
       answer.resume()
-      sendMessage(req, res, NO_PAGE)
-    } else void sendAnswer(req, res, answer, change, options).catch(fail)
+      return sendMessage(req, res, NO_PAGE)
+    }
+    await sendAnswer(req, res, answer, change, options)
+  }
+  proxy.on('proxyRes', (answer) => {
+    isBegun = true
+    res.off('close', leave)
+    void send(answer).catch(fail)
     resolve(true)
   })
   req.headers = toServerHeaders(req, server, options)
@@ -193,6 +213,11 @@ async function sendAnswer(
     ...(isCompressed ? [createCompression()] : []),
   ]
   await pipeline([answer, ...changes, res])
+}
+
+/** Dev servers say with a page, the app's own or one of theirs, that they have no such file. */
+function mayBePage({ statusCode, headers }: IncomingMessage): boolean {
+  return statusCode === 404 || headers['content-type']?.toLowerCase().startsWith('text/html') === true
 }
 
 /** What Vite says where the project has no index.html (yet): a page that stays blank, and never asks again. */
