@@ -15,7 +15,12 @@ const tags = ['Files']
 export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
   const { pipeline, config, idempotency, tmpDir } = context
 
-  async function apply(request: FastifyRequest, reply: FastifyReply, id: string): Promise<AppliedChanges> {
+  async function apply(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    id: string,
+    startsSession: boolean,
+  ): Promise<AppliedChanges> {
     // Where the body is refused half-way, what follows of it is not read.
     reply.header('connection', 'close')
     await using batch = await readChanges(
@@ -24,7 +29,9 @@ export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
     )
     reply.removeHeader('connection')
     const asked = () => batchContent(batch)
-    return await idempotency.run(request, reply, asked, () => pipeline.applyChanges(id, batch))
+    return await idempotency.run(request, reply, asked, () =>
+      pipeline.applyChanges(id, batch, { startsSession }),
+    )
   }
 
   return async (app) => {
@@ -54,7 +61,7 @@ export function changesRoute(context: ApiContext): FastifyPluginAsyncZod {
       },
       handler: async (request, reply) => {
         const { id } = request.params
-        const applied = await apply(request, reply, id)
+        const applied = await apply(request, reply, id, request.query.wait === 'live')
         const { code, answer } = await answerApplied(context, reply, id, applied, request.query)
         return reply.code(code).send(answer)
       },

@@ -27,8 +27,11 @@ export interface Pipeline {
   putProject(id: string, settings: Partial<ProjectSettings>): { project: Project; created: boolean }
   /** Stops what runs for it, then removes files, builds and caches. */
   deleteProject(id: string): Promise<void>
-  /** Applies the batch (the project is created where it does not exist) and queues a build where it changed something. */
-  applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges>
+  /**
+   * Applies the batch (the project is created where it does not exist) and queues a build where it changed something.
+   * `startsSession`: whoever calls will start one, so that the build waits until edits pause, as beside a live session.
+   */
+  applyChanges(id: string, batch: ChangeBatch, options?: { startsSession?: boolean }): Promise<AppliedChanges>
   /**
    * Makes the project level with its source. One runs and one waits per project; what is asked for meanwhile joins the
    * one that waits. Rejects with the errors of a source, and nothing is changed then.

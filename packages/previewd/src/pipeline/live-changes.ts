@@ -21,6 +21,13 @@ type Parts = Pick<
 /** Projects whose servers wrote last; a log holds what it has not told yet. */
 const MAX_SERVER_LOGS = 500
 
+interface LiveListener {
+  /** The session of a project, its viewers or their words are other than before. */
+  onChange: (project: string) => void
+  /** There is no session any more that shows edits. */
+  onEnd: (project: string) => void
+}
+
 interface Shown {
   update: DevUpdate
   diagnostics: ReportedDiagnostic[]
@@ -31,7 +38,7 @@ interface Shown {
 /** Brings revisions into live sessions, and keeps what they made of them for as long as the session is there. */
 export class LiveChanges {
   readonly #parts: Parts
-  readonly #onChange: (project: string) => void
+  readonly #listener: LiveListener
   readonly #shown = new Map<string, Shown>()
   /** How many revisions are being brought in. */
   readonly #underWay = new Map<string, number>()
@@ -39,10 +46,9 @@ export class LiveChanges {
   readonly #serverLogs = new LRUCache<string, LogEvents>({ max: MAX_SERVER_LOGS })
   readonly #stopListening: (() => void)[]
 
-  /** `onChange` is called whenever the session of a project, its viewers or their words are other than before. */
-  constructor(parts: Parts, onChange: (project: string) => void) {
+  constructor(parts: Parts, listener: LiveListener) {
     this.#parts = parts
-    this.#onChange = onChange
+    this.#listener = listener
     this.#stopListening = [
       parts.events.listen(({ type, project, data }) => {
         if (type === 'session') this.#sessionChanged(project)
@@ -51,7 +57,7 @@ export class LiveChanges {
         }
       }),
     ]
-    if (parts.viewers) this.#stopListening.push(parts.viewers.listen(onChange))
+    if (parts.viewers) this.#stopListening.push(parts.viewers.listen(listener.onChange))
   }
 
   close(): void {
@@ -85,7 +91,7 @@ export class LiveChanges {
       const left = (this.#underWay.get(project) ?? 1) - 1
       if (left > 0) this.#underWay.set(project, left)
       else this.#underWay.delete(project)
-      this.#onChange(project)
+      this.#listener.onChange(project)
     }
   }
 
@@ -159,8 +165,9 @@ export class LiveChanges {
     if (state === 'off' || state === 'error') {
       this.#logs.get(project)?.flush()
       this.#logs.delete(project)
+      this.#listener.onEnd(project)
     }
-    this.#onChange(project)
+    this.#listener.onChange(project)
   }
 }
 

@@ -16,6 +16,7 @@ import { buildsOtherwise, newBuild, requeued } from './new-build.ts'
 import type { PipelineParts } from './parts.ts'
 import { publishBuild } from './publish.ts'
 import { QuietTimers } from './quiet-timers.ts'
+import { isReached, type Progress } from './reached.ts'
 import { recover } from './recover.ts'
 import { type BuildTicket, runTicket, SHUTDOWN } from './run.ts'
 import { Scheduler } from './scheduler.ts'
@@ -46,6 +47,7 @@ export class BuildPipeline implements Pipeline {
   readonly #syncs: Syncs
   readonly #followers: Followers
   readonly #quiet = new QuietTimers()
+  readonly #progress: Progress
   readonly #deleting = new Map<string, Promise<void>>()
   #draining = false
   #resumed = false
@@ -55,11 +57,22 @@ export class BuildPipeline implements Pipeline {
     this.#afterwork = new Afterwork(parts.onError)
     this.#syncs = new Syncs(parts, (id, batch, startedMs) => this.#apply(id, batch, startedMs))
     this.#followers = new Followers(parts, (id, request) => this.sync(id, request))
-    this.#live = new LiveChanges(parts, (project) => this.#announcer.statusChanged(project))
+    this.#live = new LiveChanges(parts, {
+      onChange: (project) => this.#announcer.statusChanged(project),
+      // Without a session that shows them, files do not wait for a pause of the edits to be built.
+      onEnd: (project) => this.#quiet.fire(project),
+    })
     this.#announcer = new Announcer(parts, this.#watchers, {
       activeBuild: (project) => this.#activeBuild(project),
       transforms: (project) => this.#live.diagnostics(project),
     })
+    this.#progress = {
+      ...parts,
+      live: this.#live,
+      checking: this.#checking,
+      newestFinished: (project) => this.#announcer.newestFinished(project),
+      activeBuild: (project) => this.#activeBuild(project),
+    }
     this.variants = new Variants(parts, {
       isChecking: (buildId) => this.#checking.has(buildId),
       isBuilding: (project) => this.#activeBuild(project) !== undefined,
@@ -101,9 +114,13 @@ export class BuildPipeline implements Pipeline {
     }
   }
 
-  async applyChanges(id: string, batch: ChangeBatch): Promise<AppliedChanges> {
+  async applyChanges(
+    id: string,
+    batch: ChangeBatch,
+    { startsSession = false } = {},
+  ): Promise<AppliedChanges> {
     const startedMs = performance.now()
-    return this.#syncs.push(id, () => this.#apply(id, batch, startedMs))
+    return this.#syncs.push(id, () => this.#apply(id, batch, startedMs, startsSession))
   }
 
   async sync(id: string, request: SyncRequest): Promise<AppliedChanges> {
@@ -116,7 +133,12 @@ export class BuildPipeline implements Pipeline {
     return applied
   }
 
-  async #apply(id: string, batch: ChangeBatch, startedMs: number): Promise<AppliedChanges> {
+  async #apply(
+    id: string,
+    batch: ChangeBatch,
+    startedMs: number,
+    startsSession = false,
+  ): Promise<AppliedChanges> {
     this.#refuseWhileDraining()
     await this.#deleting.get(id)
     // Before anything is applied: a batch that is refused must not have changed the files.
@@ -133,7 +155,7 @@ export class BuildPipeline implements Pipeline {
     }
     this.#parts.events.publish('revision', id, data)
     // Where a session shows each edit, a build of each would only take its time.
-    if (this.#live.isOn(id)) this.#buildWhenQuiet(id, syncMs)
+    if (startsSession || this.#live.isOn(id)) this.#buildWhenQuiet(id, syncMs)
     else this.#enqueue(project, { revision: applied.revision, syncMs })
     this.#announcer.statusChanged(id)
     void this.#live.bringIn(id)
@@ -209,11 +231,7 @@ export class BuildPipeline implements Pipeline {
     return this.#parts.sessions.counts()
   }
 
-  /**
-   * `built`: a build of that revision or a newer one ended, well or not. `checked`: its type checks did, too. `live`:
-   * the session has it or is in error; `built` where there is none. `painted`: an open page shows it, needs no change
-   * for it, or is not there.
-   */
+  /** See {@link isReached} for what each point is. */
   async waitFor(
     id: string,
     revision: number,
@@ -222,7 +240,13 @@ export class BuildPipeline implements Pipeline {
     signal?: AbortSignal,
   ): Promise<boolean> {
     if (point === 'built' || point === 'checked') this.#quiet.fire(id)
-    return this.#watchers.until(id, () => this.#isReached(id, revision, point), timeoutMs, signal)
+    const asked = { revision, point }
+    return this.#watchers.until(
+      id,
+      () => isReached(this.#progress, this.#requireProject(id), asked),
+      timeoutMs,
+      signal,
+    )
   }
 
   async log(
@@ -314,24 +338,6 @@ export class BuildPipeline implements Pipeline {
     const running = this.#scheduler.running(project)?.build
     if (running && !isFinished(running.state)) return running
     return this.#scheduler.waiting(project)?.build
-  }
-
-  #isReached(id: string, revision: number, point: WaitPoint): boolean {
-    const project = this.#requireProject(id)
-    if (point === 'applied') return project.revision >= revision
-    if (point === 'painted') return this.#live.isPainted(id, revision)
-    const session = point === 'live' ? this.#parts.sessions.view(id) : undefined
-    if (session && session.state !== 'off') {
-      return session.state === 'error' || this.#live.isBroughtIn(id, revision)
-    }
-    const finished = this.#announcer.newestFinished(id)
-    const active = this.#activeBuild(id)
-    // A build that is under way for this very revision is the one that was asked for, not the one before it.
-    if (finished && finished.revision >= revision && active?.revision !== revision)
-      return point !== 'checked' || !this.#checking.has(finished.id)
-    if (active) return false
-    const [last] = this.#parts.builds.list(id, { limit: 1 }).items
-    return last?.state === 'canceled' && last.revision >= revision
   }
 
   #buildWhenQuiet(id: string, syncMs: number): void {

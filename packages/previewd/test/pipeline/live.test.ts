@@ -90,6 +90,28 @@ function sessionEvents(id: string): { data: unknown[]; stop: () => void } {
   return { data, stop }
 }
 
+describe('changes of a project whose caller starts a session', () => {
+  it('are built when somebody asks, and not beside the start', async () => {
+    const { revision } = await under.pipeline.applyChanges('coming', batchOf(APP), { startsSession: true })
+    await under.pipeline.startSession('coming')
+    expect(await under.pipeline.waitFor('coming', revision, 'live', WAIT_MS)).toBe(true)
+    expect(under.pipeline.status('coming')).toMatchObject({ session: { state: 'live' }, build: null })
+    expect(await under.pipeline.waitFor('coming', revision, 'built', WAIT_MS)).toBe(true)
+    await under.pipeline.stopSession('coming')
+  })
+
+  it('are built at once where the project can have none', async () => {
+    const files = batchOf({ 'index.html': 'plain' })
+    await under.pipeline.applyChanges('plain', files, { startsSession: true })
+    await under.pipeline.startSession('plain')
+    expect(await under.pipeline.waitFor('plain', 1, 'live', WAIT_MS)).toBe(true)
+    expect(under.pipeline.status('plain')).toMatchObject({
+      session: { state: 'off' },
+      published: { revision: 1 },
+    })
+  })
+})
+
 describe('changes of a project with a live session', () => {
   it('are shown at once and built when somebody asks', async () => {
     await live('shown')
