@@ -3,17 +3,20 @@ import { once } from 'node:events'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, openPage } from '../../../previewd/test/e2e/browser.ts'
 import { type DaemonUnderTest, startDaemonUnderTest } from '../../../previewd/test/e2e/daemon-under-test.ts'
+import { explained } from '../../../previewd/test/e2e/explained.ts'
 import { type Consumer, installPacked } from '../packed.ts'
 
+const API_KEY = 'the-key-of-the-platform'
 const EXAMPLE = join(import.meta.dirname, '../../../../examples/chat-platform')
 
 let daemon: DaemonUnderTest
 let consumer: Consumer
 beforeAll(async () => {
-  daemon = await startDaemonUnderTest({ PREVIEWD_API_KEY: 'the-key-of-the-platform' })
+  daemon = await startDaemonUnderTest({ PREVIEWD_API_KEY: API_KEY })
   consumer = installPacked()
   cpSync(EXAMPLE, consumer.folder, { recursive: true })
 })
@@ -28,54 +31,65 @@ test('the example platform: an app grows in the preview, is edited, broken and m
     env: {
       ...process.env,
       PREVIEWD_URL: daemon.client.url,
-      PREVIEWD_API_KEY: 'the-key-of-the-platform',
+      PREVIEWD_API_KEY: API_KEY,
       PORT: '0',
       TOKEN_MS: '15',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  const words = keepWords(platform)
   const browser = await launchBrowser()
   try {
-    await using opened = await openPage(browser, await addressOf(platform), { text: 'Send' })
-    const { page } = opened
-    const preview = page.frameLocator('iframe')
-    const send = page.getByRole('button', { name: 'Send' })
-
-    await send.click()
-    await preview.getByText('Weekend hikes').waitFor({ timeout: 90_000 })
-    await preview.getByText('Lake Mirren').waitFor({ timeout: 90_000 })
-    await page.getByText('Four hikes').waitFor()
-    await page.locator('button:enabled').waitFor({ timeout: 90_000 })
-
-    await send.click()
-    await preview.getByRole('button', { name: 'easy' }).click({ timeout: 90_000 })
-    await expect.poll(() => preview.getByRole('article').count()).toBe(2)
-    await page.locator('button:enabled').waitFor({ timeout: 90_000 })
-
-    await send.click()
-    await page.getByText('"./Wether" does not exist').waitFor({ timeout: 90_000 })
-    await page.getByText('Now each hike shows its weather').waitFor({ timeout: 90_000 })
-    await preview.getByText('sunny, 18°').first().waitFor({ timeout: 90_000 })
-    await page.locator('button:enabled').waitFor({ timeout: 90_000 })
-    // The page was never loaded anew: what the person chose in it is still chosen.
-    expect(await preview.getByRole('article').count()).toBe(2)
+    await using opened = await openPage(browser, await addressOf(platform, words), { text: 'Send' })
+    const { page, problems } = opened
+    const of = { page, problems, url: daemon.client.url, project: 'chat-platform', apiKey: API_KEY }
+    await explained({ ...of, more: () => ({ platform: words() }) }, () => converse(page))
   } finally {
     await browser.close()
     platform.kill()
   }
 })
 
-async function addressOf({ stdout, stderr }: ChildProcess): Promise<string> {
-  if (!stdout || !stderr) throw new Error('The platform has no output')
+async function converse(page: Page): Promise<void> {
+  const preview = page.frameLocator('iframe')
+  const send = page.getByRole('button', { name: 'Send' })
+
+  await send.click()
+  await preview.getByText('Weekend hikes').waitFor({ timeout: 90_000 })
+  await preview.getByText('Lake Mirren').waitFor({ timeout: 90_000 })
+  await page.getByText('Four hikes').waitFor()
+  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
+
+  await send.click()
+  await preview.getByRole('button', { name: 'easy' }).click({ timeout: 90_000 })
+  await expect.poll(() => preview.getByRole('article').count()).toBe(2)
+  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
+
+  await send.click()
+  await page.getByText('"./Wether" does not exist').waitFor({ timeout: 90_000 })
+  await page.getByText('Now each hike shows its weather').waitFor({ timeout: 90_000 })
+  await preview.getByText('sunny, 18°').first().waitFor({ timeout: 90_000 })
+  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
+  // The page was never loaded anew: what the person chose in it is still chosen.
+  expect(await preview.getByRole('article').count()).toBe(2)
+}
+
+/** What the platform complains of. */
+function keepWords({ stderr }: ChildProcess): () => string {
   let said = ''
-  stderr.on('data', (chunk: Buffer) => {
+  stderr?.on('data', (chunk: Buffer) => {
     said += chunk.toString()
   })
+  return () => said
+}
+
+async function addressOf({ stdout, stderr }: ChildProcess, words: () => string): Promise<string> {
+  if (!stdout || !stderr) throw new Error('The platform has no output')
   const [line = ''] = await Promise.race([
     once(createInterface({ input: stdout }), 'line'),
     once(stderr, 'end'),
   ])
   const address = /http:\S+/.exec(String(line))?.[0]
-  if (!address) throw new Error(`The platform did not start: ${said}`)
+  if (!address) throw new Error(`The platform did not start: ${words()}`)
   return address
 }

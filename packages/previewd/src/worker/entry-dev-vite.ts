@@ -1,13 +1,17 @@
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
 import type { MissingPaths } from './entry-dev-missing.ts'
+import { Reloads } from './entry-dev-reloads.ts'
 
 /** The part of Vite's node API that a session uses, as it is from version 4 to 8. */
 export interface ViteDevServer {
   config: ResolvedDevConfig
   watcher: EventEmitter
   middlewares: Parameters<MissingPaths['watch']>[0]
-  ws: { send(...payload: unknown[]): void }
+  ws: {
+    send(...payload: unknown[]): void
+    on(event: string, listener: (data: unknown, client: { send(payload: object): void }) => void): void
+  }
   moduleGraph: ModuleGraph
   transformRequest(url: string): Promise<unknown>
   /** Since 6; before, one graph holds the modules of pages and of the server. */
@@ -73,7 +77,7 @@ const PACKAGES = '/store'
 const BUNDLED_DEPENDENCY = /\/deps\/[^/?]+\.js(?:\?|$)/
 
 /** What the pages of a session run: it tells previewd's client script how far the updates are. */
-const HOT_SOURCE = `
+const hotSource = (reloads: Reloads) => `
 const hot = import.meta.hot
 const client = window.__previewd
 if (hot && client) {
@@ -83,6 +87,7 @@ if (hot && client) {
   hot.on('vite:beforeFullReload', () => client.reloading())
   hot.on('vite:error', () => client.failed())
   hot.on('${REVISION_EVENT}', ({ revision, updates }) => client.reached(revision, updates))
+  ${reloads.source()}
 }
 `
 
@@ -100,6 +105,7 @@ interface SessionPluginOptions {
  * own address is that of the hot updates too, and Host is checked by who stands in front.
  */
 export function sessionPlugin({ missing, token, version = '', onServer }: SessionPluginOptions): object {
+  const reloads = new Reloads()
   return {
     name: 'previewd:session',
     enforce: 'post',
@@ -116,15 +122,22 @@ export function sessionPlugin({ missing, token, version = '', onServer }: Sessio
     },
     configureServer: (server: ViteDevServer) => {
       missing.watch(server.middlewares)
+      reloads.follow(server, () => forgetHotModule(server))
       onServer?.(server)
     },
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),
-    load: (id: string) => (id === HOT_MODULE ? HOT_SOURCE : undefined),
+    load: (id: string) => (id === HOT_MODULE ? hotSource(reloads) : undefined),
     // Their maps are most of what a page would load, and nobody edits what they lead to. Vite takes code that is as it
     // was for not transformed at all, and would keep its map.
     transform: (code: string, id: string) =>
       BUNDLED_DEPENDENCY.test(id) ? { code: `${code}\n`, map: { mappings: '' } } : undefined,
   }
+}
+
+function forgetHotModule(server: ViteDevServer): void {
+  const { moduleGraph } = server.environments?.client ?? server
+  const module = moduleGraph.idToModuleMap.get(HOT_MODULE)
+  if (module) moduleGraph.invalidateModule(module)
 }
 
 /** Without any address; the listener that a framework has and the switch of the overlay stay. */

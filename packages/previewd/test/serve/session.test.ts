@@ -300,6 +300,30 @@ describe('what a page reports', () => {
 })
 
 describe('a page of a session', () => {
+  test('is loaded anew where Vite told that to others before it could hear', async () => {
+    const tells = `export default { plugins: [{ name: 'tells', configureServer(server) {
+      server.middlewares.use('/tell', (_, res) => {
+        server.ws.send({ type: 'full-reload', path: '*' })
+        res.end()
+      }) } }] }`
+    await using session = await DevSession.start(servers, { ...APP, 'vite.config.js': tells })
+    await openLive(session)
+    const page = await context.newPage()
+    const { promise: mayConnect, resolve: connect } = Promise.withResolvers<void>()
+    await page.routeWebSocket(/token=/, async (socket) => {
+      await mayConnect
+      socket.connectToServer()
+    })
+    await page.goto(session.origin)
+    await page.waitForFunction(
+      'performance.getEntriesByType("resource").some(({ name }) => name.endsWith("/hot"))',
+    )
+    expect((await session.preview.get(session.host, '/tell')).status).toBe(200)
+    const loaded = page.waitForEvent('load')
+    connect()
+    await loaded
+  })
+
   test('that ended becomes the published build once that is newer', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openLive(session)

@@ -65,10 +65,14 @@ async function get(socketPath: string, path: string): Promise<{ status: number; 
   }
 }
 
+interface OpenedPage {
+  next: () => Promise<Record<string, unknown>>
+  say: (event: string, data: unknown) => void
+  close: () => void
+}
+
 /** Loads the modules as a page would, then follows what the page would be told. */
-async function openPage({
-  socket,
-}: Served): Promise<{ next: () => Promise<Record<string, unknown>>; close: () => void }> {
+async function openPage({ socket }: Served): Promise<OpenedPage> {
   for (const path of ['/', '/main.js', '/a.ts', '/b.js']) await get(socket, path)
   const client = await get(socket, '/@vite/client')
   const token = /wsToken = "([^"]+)"/.exec(client.text)?.[1]
@@ -86,7 +90,8 @@ async function openPage({
     return told.shift() as Record<string, unknown>
   }
   expect(await next()).toEqual({ type: 'connected' })
-  return { next, close: () => page.terminate() }
+  const say = (event: string, data: unknown) => page.send(JSON.stringify({ type: 'custom', event, data }))
+  return { next, say, close: () => page.terminate() }
 }
 
 /** `updates`: messages with updates before it, for a page to know whether it got all of them. */
@@ -116,6 +121,35 @@ describe('a dev server in a worker', () => {
     expect(await page.next()).toEqual(revisionEvent(7, 'hmr'))
     expect((await get(served.socket, '/a.ts')).text).toContain('a = 2')
     page.close()
+  })
+
+  it('tells a page to load anew that was not connected yet when the others were told, once', async () => {
+    await using served = await serve({
+      'vite.config.js': `export default { plugins: [{ name: 'tells', configureServer(server) {
+        server.middlewares.use('/tell', (_, res) => {
+          server.ws.send({ type: 'full-reload', path: '*' })
+          res.end()
+        }) } }] }`,
+    })
+    /** What a page runs first that is loaded now. */
+    const loaded = async () => {
+      const { text } = await get(served.socket, '/@previewd/hot')
+      const [, event = '', count] = /hot\.send\(["'](\S+)["'], (\d+)\)/.exec(text) ?? []
+      return [event, Number(count)] as const
+    }
+    const open = await openPage(served)
+    const early = await loaded()
+    await get(served.socket, '/tell')
+    expect(await open.next()).toMatchObject({ type: 'full-reload' })
+    const late = await openPage(served)
+    late.say(...early)
+    expect(await late.next()).toMatchObject({ type: 'full-reload' })
+    const again = await openPage(served)
+    again.say(...(await loaded()))
+    await get(served.socket, '/b.js')
+    await served.server.update(2, [])
+    expect(await again.next()).toEqual(revisionEvent(2, 'none'))
+    for (const page of [open, late, again]) page.close()
   })
 
   it('compiles once, before pages hear of it, what is made of the changed file, and tells of its errors', async () => {
