@@ -25,6 +25,7 @@ const SILENCE_TIMEOUT_MS = 120_000
 /** Vite's answer for a module of a bundle that it has not got any more. */
 const OUTDATED = 504
 const MAX_CONNECTIONS = 256
+const MAX_LISTENERS = 40
 
 /** Connections to servers of projects: each has a socket of its own, so that they are never shared between projects. */
 export function createSessionAgent(): Agent {
@@ -84,6 +85,8 @@ export async function answerFromServer(
   server: ProjectServer,
   options: Pick<GatewayOptions, 'frameAncestors' | 'isOwnKey' | 'logger'>,
 ): Promise<void> {
+  // Each part on the way of an answer listens whether the client is still there.
+  res.setMaxListeners(MAX_LISTENERS)
   const proxy = createProxyServer({
     target: { socketPath: server.socket },
     agent: server.agent,
@@ -124,8 +127,6 @@ export async function answerFromServer(
     .web(req, res)
     .catch((error) => {
       if (!mayAskAgain() || res.headersSent || res.destroyed) throw error
-      // Those of the first time stay.
-      res.setMaxListeners(2 * res.getMaxListeners())
       return proxy.web(req, res, { agent: false, buffer: Readable.from([]) })
     })
     .catch(fail)
