@@ -103,6 +103,11 @@ function readHead(head: string[]): ErrorText {
   for (let previous = ''; previous !== message; ) {
     previous = message
     message = message.replace(PREFIX, '')
+    const named = NAMED.exec(message)
+    if (named) {
+      found ??= { file: named[1] ?? '' }
+      message = message.slice(named[0].length)
+    }
     const at = PLACE.exec(message)
     if (at && !found) {
       found = location(at[1] ?? at[4] ?? '', at[2] ?? at[5], at[3] ?? at[6], at[4] === undefined ? 0 : 1)
@@ -121,6 +126,9 @@ const PREFIX =
 /** `/app/src/a.css:3:3: ` (from 1, PostCSS, Svelte) or `src/a.json (1:7): ` (from 0, Rollup) or a path alone on a line. */
 const PLACE =
   /^(?:((?:\/|\.{0,2}[\w@-])[^\s:()]{0,500}\.\w{1,10}):(\d+):(\d+):? |([^\s()]{1,500}) \((\d+):(\d+)\): |(\/app\/[^\s:]{1,500})(?::(\d+):(\d+))?\n)/
+
+/** Babel: the path alone, and the place behind what it says. */
+const NAMED = /^(\/app\/[^\s:]{1,500}): (?=\S)/
 
 function location(file: string, line: string | undefined, column: string | undefined, add: number): Location {
   const at = { line: Number(line), column: Number(column) + add }

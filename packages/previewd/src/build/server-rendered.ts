@@ -55,6 +55,7 @@ const REACT_ROUTER: Recipe = {
   site: ['build/client'],
   needsPackages: true,
 }
+const REMIX: Recipe = { ...REACT_ROUTER, run: 'remix' }
 /** Of the adapter for Node. */
 const SVELTEKIT_NODE: Recipe = {
   entry: 'build/index.js',
@@ -102,6 +103,13 @@ const FRAMEWORKS: readonly Known[] = [
     outputs: ['build/client'],
     servers: [REACT_ROUTER],
     buildCommand: 'react-router build',
+  },
+  {
+    dependency: '@remix-run/dev',
+    name: 'Remix',
+    outputs: ['build/client'],
+    servers: [REMIX],
+    buildCommand: 'remix vite:build',
   },
   {
     dependency: '@sveltejs/kit',

@@ -4,7 +4,7 @@ import type { InputEntry } from './worker.ts'
  * How a built server is run: `node` imports its module, which listens, or exports a handler; the others have their handler
  * of requests called: that of a module with a `fetch`, or what the builds of these frameworks leave.
  */
-export type ServerRun = 'node' | 'fetch' | 'react-router' | 'sveltekit'
+export type ServerRun = 'node' | 'fetch' | 'react-router' | 'remix' | 'sveltekit'
 
 /** What a build says of the server that it left; kept beside the server's code. */
 export interface BuiltServer {

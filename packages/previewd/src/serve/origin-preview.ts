@@ -10,7 +10,7 @@ import { findEarlierAsset } from './earlier-assets.ts'
 import { answerEnvSet } from './env-set-preview.ts'
 import type { GatewayOptions } from './gateway-options.ts'
 import { sendInstrumentedPage } from './instrumented-page.ts'
-import { isReading, NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
+import { isReading, NO_PAGE_YET, NO_PROJECT, NOTHING_HERE, refuseUnfit } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
 import { resolveFile } from './resolve-file.ts'
 import { answerAsSession } from './session/answer.ts'
@@ -100,6 +100,7 @@ async function answerPublished(visit: Visit, parts: OriginParts): Promise<void> 
     artifact: opened,
     representations,
     ...(isInstrumented && {
+      missing: NO_PAGE_YET,
       sendPage: (entry, status) =>
         sendInstrumentedPage(visit, { artifact: opened, entry, status, representations }),
     }),

@@ -14,6 +14,14 @@ export const NOTHING_HERE = {
   text: 'The preview has no file and no page here.',
 }
 
+/** For who sees the project while it is written. */
+export const NO_PAGE_YET = {
+  status: 404,
+  heading: 'There is no page here yet',
+  text: 'It may still be on its way. This page asks again by itself.',
+  headers: { Refresh: '1' },
+}
+
 const MALFORMED = {
   status: 400,
   heading: 'The address is malformed',

@@ -13,6 +13,8 @@ export interface Site {
   accepted: readonly Encoding[]
   /** Looks elsewhere for a file that the artifact does not have. */
   findElsewhere?: (path: string) => Promise<{ artifact: Artifact; entry: FileEntry } | undefined>
+  /** Said of what is nowhere, in place of that there is nothing. */
+  missing?: Parameters<typeof sendMessage>[2]
   /** Sends a page in a way of its own; false where the file is to be sent as it is. */
   sendPage?: (entry: FileEntry, status: 200 | 404) => Promise<boolean>
 }
@@ -31,7 +33,7 @@ export async function serveSite(visit: Visit, site: Site): Promise<void> {
   }
   const elsewhere = await site.findElsewhere?.(path)
   if (elsewhere !== undefined) return sendFile(req, res, { ...elsewhere, accepted, representations })
-  sendMessage(req, res, NO_FILE)
+  sendMessage(req, res, site.missing ?? NO_FILE)
 }
 
 const NO_FILE = {

@@ -37,7 +37,8 @@ async function runProgram(file: string): Promise<RequestListener | undefined> {
 }
 
 async function loadListener(run: string | undefined, file: string): Promise<RequestListener> {
-  if (run === 'react-router') return toListener(await loadReactRouter(file))
+  const router = run === undefined ? undefined : ROUTERS.get(run)
+  if (router) return toListener(await loadRouter(file, router))
   if (run === 'sveltekit') return toListener(await loadSvelteKit(file))
   const { default: exported } = (await import(pathToFileURL(file).href)) as { default?: unknown }
   return toListener(fetchOf(exported, file))
@@ -61,10 +62,16 @@ function fetchOf(exported: unknown, file: string): Handler {
   return (request) => fetch.call(exported, request, {}, context)
 }
 
+/** Frameworks whose builds leave routes and no handler, by the package that makes one of them. */
+const ROUTERS: ReadonlyMap<string, string> = new Map([
+  ['react-router', 'react-router'],
+  ['remix', '@remix-run/node'],
+])
+
 /** As the framework's own server for Node does, with the copy of the framework that the build imports. */
-async function loadReactRouter(file: string): Promise<Handler> {
+async function loadRouter(file: string, router: string): Promise<Handler> {
   const build = (await import(pathToFileURL(file).href)) as object
-  const { createRequestHandler } = createRequire(file)('react-router') as {
+  const { createRequestHandler } = createRequire(file)(router) as {
     createRequestHandler(build: object, mode: string): Fetch
   }
   const fetch = createRequestHandler(build, 'production')

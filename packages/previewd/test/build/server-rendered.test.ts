@@ -20,6 +20,7 @@ describe('builds of frameworks whose pages a server renders', () => {
   it.each([
     ['@tanstack/react-start', ['/app/web/.output/public', '/app/web/dist/client']],
     ['@react-router/dev', ['/app/web/build/client']],
+    ['@remix-run/dev', ['/app/web/build/client']],
     ['@sveltejs/kit', ['/app/web/build']],
     ['astro', ['/app/web/dist/client', '/app/web/dist']],
     ['nuxt', ['/app/web/.output/public']],
@@ -31,6 +32,7 @@ describe('builds of frameworks whose pages a server renders', () => {
   it.each([
     ['@tanstack/react-start', { kind: 'vite-build' }],
     ['@react-router/dev', { kind: 'shell', command: 'react-router build' }],
+    ['@remix-run/dev', { kind: 'shell', command: 'remix vite:build' }],
     ['astro', { kind: 'shell', command: 'astro build' }],
     ['nuxt', { kind: 'shell', command: 'nuxt build' }],
   ])('%s without a build script is built by its own command', (dependency, step) => {

@@ -77,6 +77,21 @@ Caused by:
     ])
   })
 
+  it('takes off the path that Babel begins with', () => {
+    const message =
+      '/app/src/App.tsx: Unterminated string constant. (2:8)\n\n  1 | <p>\n> 2 |   hello {"\n    |         ^'
+    const error = { message, plugin: 'vite:react-babel', file: '/app/src/App.tsx', line: 2, column: 9 }
+    expect(fromToolError(error, place)).toMatchObject([
+      {
+        code: 'SYNTAX_ERROR',
+        message: 'Unterminated string constant.',
+        file: 'src/App.tsx',
+        line: 2,
+        column: 9,
+      },
+    ])
+  })
+
   it('reads what PostCSS and Tailwind 3 prefix', () => {
     const message =
       '[vite:css] [postcss] /app/src/a.css:3:3: The `bg-nope-500` class does not exist.\nfile: /app/src/a.css:3:2'

@@ -453,6 +453,13 @@ describe('the published build of an editor', () => {
     expect((await get('/data.json', NAVIGATION)).text).toBe('{}')
   })
 
+  test('asks again by itself where it has no page: a session, or another build, may have one', async () => {
+    await server.addSite('demo', { 'data.json': '{}' })
+    expect(await get('/', NAVIGATION)).toMatchObject({ status: 404, headers: { refresh: '1' } })
+    server.editor = false
+    expect((await get('/', NAVIGATION)).headers).not.toHaveProperty('refresh')
+  })
+
   test('is for everybody else what was built', async () => {
     server.editor = false
     const page = await get('/', NAVIGATION)

@@ -66,6 +66,18 @@ async function openApp(session: DevSession, path = '/'): Promise<Page> {
 }
 
 describe('an editor', () => {
+  test('is told of an error where the server says with a page that it could not render', async () => {
+    await using session = await DevSession.start(servers, {
+      ...APP,
+      'vite.config.js': `const page = '<!doctype html><html><head></head><body>Internal Error</body></html>'
+        const fail = (req, res, next) =>
+          req.url === '/fails' ? res.writeHead(500, { 'content-type': 'text/html' }).end(page) : next()
+        export default { plugins: [{ name: 'fails', configureServer: (server) => void server.middlewares.use(fail) }] }`,
+    })
+    await openApp(session, '/fails')
+    expect(await session.painted(1, 1)).toMatchObject({ errors: 1 })
+  })
+
   test('sees an edit without a reload, with the state of the module kept, and the page says so', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openLive(session)

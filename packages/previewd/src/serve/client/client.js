@@ -36,7 +36,7 @@
   let revision = Math.max(Number(shown), revisionBefore())
   /** The newest that the session is known to have. */
   let heard = revision
-  let errors = 0
+  let errors = isPageOfFailure() ? 1 : 0
   let isUpdating = false
   let isReloading = false
   /** A revision whose updates are still being applied. */
@@ -424,6 +424,11 @@
     } catch {
       // Without storage a page may be behind for a moment, as it would be without this.
     }
+  }
+
+  /** A server that renders says with a page that it could not, and no script of it need fail. */
+  function isPageOfFailure() {
+    return performance.getEntriesByType('navigation')[0]?.responseStatus >= 500
   }
 
   /** A frame of the app's own origin is part of the page around it. */

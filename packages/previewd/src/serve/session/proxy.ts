@@ -6,6 +6,7 @@ import { sendMessage } from '../answers.ts'
 import { clientTag } from '../client/client-script.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import { NO_PAGE_YET } from '../refuse.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
 import type { FindFile } from './built-file.ts'
 import {
@@ -148,7 +149,7 @@ export async function askServer(
     else if (statusCode === OUTDATED) server.note?.(false)
     if (asksForPage && isNothing(answer)) {
       answer.resume()
-      return sendMessage(req, res, NO_PAGE)
+      return sendMessage(req, res, NO_PAGE_YET)
     }
     await sendAnswer(req, res, answer, change, options)
   }
@@ -235,12 +236,5 @@ const NO_ANSWER = {
   status: 502,
   heading: 'The dev server does not answer',
   text: 'It may be starting anew. This page asks again by itself.',
-  headers: { Refresh: '1' },
-}
-
-const NO_PAGE = {
-  status: 404,
-  heading: 'There is no page here yet',
-  text: 'It may still be on its way. This page asks again by itself.',
   headers: { Refresh: '1' },
 }
