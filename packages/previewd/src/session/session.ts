@@ -3,20 +3,18 @@ import { isDeepStrictEqual } from 'node:util'
 import { PreviewdError } from '../errors.ts'
 import type { ComingRevision, Snapshot } from '../model/files.ts'
 import type { ProjectSettings } from '../model/project.ts'
-import type { PlanDev, RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
+import type { RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
 import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
 import { Attempts } from './attempts.ts'
-import { type BundleParts, findBundle } from './bundles.ts'
 import { changePackages, changeWhatThereIs, isPlainEdit } from './changes.ts'
-import { DevServerFailed, DevWorker, type DevWorkerSpec, type Serving } from './dev-worker.ts'
+import { planServing, prepareSpec, type RootedServing, type SpecParts, Unavailable } from './dev-spec.ts'
+import { DevServerFailed, DevWorker, type DevWorkerSpec } from './dev-worker.ts'
 import { LastPage, type LastPageParts } from './kept/last-page.ts'
-import { prepareRuntime, type RuntimeParts } from './prepare-runtime.ts'
 
-export interface SessionParts extends BundleParts, LastPageParts, RuntimeParts {
+export interface SessionParts extends SpecParts, LastPageParts {
   projects: Projects
   files: Files
-  plan: PlanDev
   now: () => number
 }
 
@@ -25,9 +23,6 @@ export interface SessionEvents {
   /** It needs no worker any more: it ended by itself, or is in error. */
   released: () => void
 }
-
-/** There is nothing that a dev server could serve; the message says why. */
-class Unavailable extends Error {}
 
 /**
  * The dev server of one project, from its first start to its end. All that happens to it happens one after the other;
@@ -250,28 +245,15 @@ export class Session {
   async #plan(snapshot: Snapshot): Promise<RootedServing> {
     const settings = this.#parts.projects.get(this.project)?.settings
     if (!settings) throw new Unavailable('There is no such project.')
-    const plan = await this.#parts.plan(snapshot, settings)
     this.#settings = settings
-    if ('unavailable' in plan) throw new Unavailable(plan.unavailable)
-    const { root, task, node } = plan
-    return { root, task, egress: settings.egress, ...(node && { node }) }
+    return await planServing(this.#parts, snapshot, settings)
   }
 
-  async #prepare(snapshot: Snapshot, { root, ...serving }: RootedServing): Promise<DevWorkerSpec> {
-    const { node } = serving
-    const runtime = await this.#runtime(snapshot, { root, node })
-    const { environment } = runtime
-    const isVite = serving.task.kind === 'vite-dev' && environment !== null
-    const of = { root, task: serving.task, ...runtime }
-    const bundle = isVite ? () => findBundle(this.#parts, snapshot, { ...of, environment }) : undefined
-    return { ...serving, ...runtime, bundle }
-  }
-
-  async #runtime(snapshot: Snapshot, wanted: Parameters<typeof prepareRuntime>[2]) {
+  async #prepare(snapshot: Snapshot, serving: RootedServing): Promise<DevWorkerSpec> {
     try {
-      const runtime = await prepareRuntime(this.#parts, snapshot, wanted, this.#life.signal)
+      const spec = await prepareSpec(this.#parts, snapshot, serving, this.#life.signal)
       this.#lacksPackages = false
-      return runtime
+      return spec
     } catch (error) {
       this.#lacksPackages = true
       throw error
@@ -421,8 +403,6 @@ export class Session {
 }
 
 const NOTHING = Promise.resolve(undefined)
-
-type RootedServing = Serving & { root: string }
 
 /** Those who wait already go on waiting. */
 function renewed(settled: PromiseWithResolvers<void>): PromiseWithResolvers<void> {
