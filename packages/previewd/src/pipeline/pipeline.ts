@@ -241,12 +241,8 @@ export class BuildPipeline implements Pipeline {
   ): Promise<boolean> {
     if (point === 'built' || point === 'checked') this.#quiet.fire(id)
     const asked = { revision, point }
-    return this.#watchers.until(
-      id,
-      () => isReached(this.#progress, this.#requireProject(id), asked),
-      timeoutMs,
-      signal,
-    )
+    const reached = () => isReached(this.#progress, this.#requireProject(id), asked)
+    return this.#watchers.until(id, reached, timeoutMs, signal)
   }
 
   async log(

@@ -4,25 +4,14 @@ import { PreviewdError } from '../errors.ts'
 import type { ComingRevision, Snapshot } from '../model/files.ts'
 import type { ProjectSettings } from '../model/project.ts'
 import type { RecordedPage, SessionAddress, SessionState, SessionView } from '../model/session.ts'
-import type { Files, Projects } from '../model/store.ts'
 import { type DevUpdate, WorkerError } from '../model/worker.ts'
 import { Attempts } from './attempts.ts'
 import { changePackages, changeWhatThereIs, isPlainEdit } from './changes.ts'
-import { planServing, prepareSpec, type RootedServing, type SpecParts, Unavailable } from './dev-spec.ts'
+import { planServing, prepareSpec, type RootedServing, Unavailable } from './dev-spec.ts'
 import { DevServerFailed, DevWorker, type DevWorkerSpec } from './dev-worker.ts'
-import { LastPage, type LastPageParts } from './kept/last-page.ts'
-
-export interface SessionParts extends SpecParts, LastPageParts {
-  projects: Projects
-  files: Files
-  now: () => number
-}
-
-export interface SessionEvents {
-  changed: () => void
-  /** It needs no worker any more: it ended by itself, or is in error. */
-  released: () => void
-}
+import { LastPage } from './kept/last-page.ts'
+import type { SessionEvents, SessionParts } from './session-parts.ts'
+import { Settled } from './settled.ts'
 
 /**
  * The dev server of one project, from its first start to its end. All that happens to it happens one after the other;
@@ -38,7 +27,7 @@ export class Session {
   #state: SessionState = 'starting'
   #turn: Promise<unknown> = Promise.resolve()
   /** Resolved whenever it is neither waiting nor starting. */
-  #settled = Promise.withResolvers<void>()
+  readonly #settled = new Settled()
   #worker: DevWorker | undefined
   #lastUpdate: DevUpdate | undefined
   #reason: string | undefined
@@ -200,8 +189,8 @@ export class Session {
     this.#state = state
     this.#reason = reason
     this.#since = this.#parts.now()
-    if (state !== 'starting') this.#settled.resolve()
-    else this.#settled = renewed(this.#settled)
+    if (state === 'starting') this.#settled.renew()
+    else this.#settled.reach()
     this.#events.changed()
   }
 
@@ -403,10 +392,3 @@ export class Session {
 }
 
 const NOTHING = Promise.resolve(undefined)
-
-/** Those who wait already go on waiting. */
-function renewed(settled: PromiseWithResolvers<void>): PromiseWithResolvers<void> {
-  const next = Promise.withResolvers<void>()
-  settled.resolve(next.promise)
-  return next
-}

@@ -14,8 +14,9 @@ import type {
 import type { DevUpdate } from '../model/worker.ts'
 import { KeptFiles } from './kept/kept-files.ts'
 import { SharedBundles } from './kept/shared-bundles.ts'
-import { Session, type SessionParts } from './session.ts'
+import { Session } from './session.ts'
 import { fitsAnother, shortage } from './session-memory.ts'
+import type { SessionParts } from './session-parts.ts'
 
 export interface SessionsOptions extends Omit<SessionParts, 'now' | 'kept' | 'shared' | 'requests'> {
   dataDir: string
