@@ -9,6 +9,8 @@
   // An app that was rendered on a server wakes on the page as that server wrote it.
   own?.remove()
   for (const link of document.querySelectorAll('link[data-previewd]')) link.remove()
+  const LIVE_MARK = 'previewd_live=1'
+  cleanAddress()
   if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
 
   // The app may replace these; the ones of the browser are needed.
@@ -31,6 +33,9 @@
   const RETRY_MS = 1000
   /** A page that has asked for no script for so long has all that it begins with. */
   const SETTLED_MS = 300
+  /** Between question and answer; below it, what a page needs is fetched as fast as it is asked for. */
+  const NEAR_MS = 20
+  const MAX_FETCH_MS = 10_000
   const MAX_SETTLE_MS = 10_000
 
   let revision = Math.max(Number(shown), revisionBefore())
@@ -42,6 +47,7 @@
   /** A revision whose updates are still being applied. */
   let reachedWhileUpdating
   let hasPainted = false
+  const { promise: painted, resolve: tellPainted } = Promise.withResolvers()
   /** Undefined until it is known whether the page has hot updates. */
   let isHot
   /** When the first update came that may have missed modules which were still on their way. */
@@ -179,6 +185,7 @@
     heard = Math.max(heard, revision)
     afterPaint(() => {
       hasPainted = true
+      tellPainted()
       report()
     })
   }
@@ -291,8 +298,9 @@
     const { state, published } = message
     // A session that starts is worth waiting for: the page would be reloaded twice.
     const isOver = state !== 'live' && state !== 'starting'
-    if ((mode === 'build' && state === 'live') || (isOver && published > revision)) changeOver()
-    if (mode === 'build' || state !== 'live') return
+    if (isOver && published > revision) changeOver()
+    if (state !== 'live') return
+    if (mode === 'build') return goLive(message.revision)
     clearTimeout(behindTimer)
     // Another dev server, which does not know the modules of this page.
     if (generation && message.generation && generation !== message.generation) return changeOver()
@@ -320,6 +328,49 @@
     connect()
   })
   connect()
+
+  // From the build to the session: where that shows the same, there is time to have what its page needs
+
+  let isGoingLive = false
+
+  async function goLive(next) {
+    if (next > revision) return changeOver()
+    if (isGoingLive) return
+    isGoingLive = true
+    await painted
+    if (isFar()) await fetchAhead().catch(() => undefined)
+    changeOver()
+  }
+
+  function isFar() {
+    const { requestStart, responseStart } = performance.getEntriesByType('navigation')[0] ?? {}
+    return responseStart - requestStart > NEAR_MS
+  }
+
+  /** Into the browser's cache, which asks whether they are still the same. */
+  async function fetchAhead() {
+    const signal = AbortSignal.timeout(MAX_FETCH_MS)
+    const page = await fetch(liveAddress(), { signal, headers: { accept: 'text/html' } })
+    const links = new DOMParser()
+      .parseFromString(await page.text(), 'text/html')
+      .querySelectorAll('link[data-previewd]')
+    const fetches = Array.from(links, async (link) => {
+      const answer = await fetch(link.getAttribute('href'), { signal, priority: 'low' })
+      await answer.arrayBuffer()
+    })
+    await Promise.allSettled(fetches)
+  }
+
+  function liveAddress() {
+    const { origin, pathname, search } = location
+    return `${origin}${pathname}${search === '' ? '?' : `${search}&`}${LIVE_MARK}`
+  }
+
+  function cleanAddress() {
+    const { pathname, search, hash } = location
+    const clean = search.replace(new RegExp(`[?&]${LIVE_MARK}$`), '')
+    if (clean !== search) history.replaceState(history.state, '', `${pathname}${clean}${hash}`)
+  }
 
   // The change-over: a reload that keeps the address and the scroll, and does not take the words of who types
 
@@ -374,7 +425,8 @@
       )
       sessionStorage.setItem(SCROLL, JSON.stringify({ url: location.href, x: scrollX, y: scrollY }))
     }
-    location.reload()
+    if (mode === 'build') location.replace(liveAddress() + location.hash)
+    else location.reload()
   }
 
   restoreScroll()

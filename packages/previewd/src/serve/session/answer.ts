@@ -2,7 +2,9 @@ import type { Agent, IncomingMessage, ServerResponse } from 'node:http'
 import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import { splitTarget } from '../request-path.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
+import { showsBuildFirst } from './build-first.ts'
 import type { FindFile } from './built-file.ts'
 import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
@@ -20,7 +22,7 @@ export interface AskedOfSession {
 
 /**
  * Answers a request of an editor from the session: from its last page while that is what the session would show, else
- * from its dev server. False where there is no session to answer it.
+ * from its dev server. False where there is no session to answer it, or the published build shows the same sooner.
  */
 export async function answerAsSession(
   req: IncomingMessage,
@@ -29,7 +31,8 @@ export async function answerAsSession(
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
-  if (sessions === undefined) return false
+  const { query } = splitTarget(req.url ?? '')
+  if (sessions === undefined || showsBuildFirst(req, project, query, options)) return false
   const { instrument } = project.settings
   const request = toPageRequest(req, url)
   const noteIn = (generation: string) => (isThere: boolean) => {

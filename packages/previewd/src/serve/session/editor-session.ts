@@ -5,6 +5,7 @@ import { admission } from '../grant-cookie.ts'
 import { isNavigation } from '../navigation.ts'
 import { isOfForeignPage } from '../own-origin.ts'
 import { decodePath, splitTarget } from '../request-path.ts'
+import { withoutLiveMark } from './build-first.ts'
 
 export function isEditorOf(
   req: IncomingMessage,
@@ -33,5 +34,5 @@ export function sessionUrl(
   if (role !== 'editor' && !options.isEditor(req)) return undefined
   // The grant leaves the address first.
   if (offered !== undefined && isNavigation(req)) return undefined
-  return rawPath + (offered?.cleanQuery ?? query)
+  return rawPath + withoutLiveMark(offered?.cleanQuery ?? query)
 }
