@@ -39,6 +39,13 @@ async function start(overrides: Parameters<typeof PreviewServer.start>[0] = {}):
   })
   server.editor = true
   await server.addSite('demo', { 'index.html': PAGE.replace('dev', 'published'), 'data.json': '{}' })
+  setRevision(7)
+}
+
+/** Of the files; the published build is of revision 1. */
+function setRevision(revision: number): void {
+  const project = server.projects.get('demo')
+  if (project) server.projects.set('demo', { ...project, revision })
 }
 
 beforeEach(async () => {
@@ -63,6 +70,18 @@ describe('a request', () => {
     expect((await get('/', { cookie: '__Host-previewd-demo=editor' })).text).toContain('dev')
     isLive = false
     expect((await get('/', { cookie: '__Host-previewd-demo=editor' })).text).toContain('published')
+  })
+
+  test('for a page is answered by a build of the same revision first, and by the dev server to change over', async () => {
+    setRevision(1)
+    expect((await get('/', NAVIGATION)).text).toContain('published')
+    expect((await get('/?previewd_live=1', NAVIGATION)).text).toContain('dev')
+    await get('/page?previewd_live=1&a=1&previewd_live=1b', NAVIGATION)
+    expect(upstream.seen.at(-1)?.url).toBe('/page?a=1&previewd_live=1b')
+    expect((await get('/', { ...NAVIGATION, 'cache-control': 'max-age=0' })).text).toContain('dev')
+    expect((await get('/main.js')).text).toContain('dev')
+    setRevision(2)
+    expect((await get('/', NAVIGATION)).text).toContain('dev')
   })
 
   test('brings the app its own cookies and headers, and none of previewd or of the connection', async () => {
