@@ -22,6 +22,7 @@ import {
 import { collectBundle, type KeptBundle } from './kept/bundle.ts'
 import type { KeptFiles } from './kept/kept-files.ts'
 import { manifestDiff } from './manifest-diff.ts'
+import { TellingLine } from './telling-line.ts'
 
 export interface DevWorkerParts {
   workers: Workers
@@ -287,18 +288,18 @@ async function launch(
   await using bundle = await spec.bundle?.()
   if (bundle) await worker.put(bundle.entries())
   if (spec.entries && spec.entries.length > 0) await worker.put(spec.entries)
-  let lastLine = ''
+  const telling = new TellingLine()
   const env = { ...task.env, ...PROXY_ENV }
   const { recorded } = spec
   const fresh = randomBytes(12).toString('base64url')
   const token = recorded?.token ?? fresh
   const served = task.kind === 'vite-dev' ? { ...task, env, token } : { ...task, env }
   const server = await worker.serve(served, snapshot.revision, (line) => {
-    if (line.stream === 'stderr' && line.text.trim() !== '') lastLine = line.text
+    if (line.stream === 'stderr') telling.push(line.text)
     parts.onLog(snapshot.project, line)
   })
-  if (!('socket' in server)) throw new DevServerFailed(explain(server, lastLine))
-  const ended = server.ended.then((outcome) => explain(outcome, lastLine))
+  if (!('socket' in server)) throw new DevServerFailed(explain(server, telling.text))
+  const ended = server.ended.then((outcome) => explain(outcome, telling.text))
   const generation = recorded && recorded.bundle === server.bundle ? recorded.generation : fresh
   const { updateTimeoutMs = UPDATE_TIMEOUT_MS } = parts
   const running = { server, worker, ended, generation, token, updateTimeoutMs }
@@ -330,15 +331,15 @@ function workerLimits(parts: DevWorkerParts, { files }: Snapshot, cpuWeight: num
   }
 }
 
-function explain(outcome: TaskOutcome, lastLine: string): string {
-  const reason = toPlainText(words(outcome, lastLine))
+function explain(outcome: TaskOutcome, line: string): string {
+  const reason = toPlainText(words(outcome, line))
   return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH)}…` : reason
 }
 
-function words(outcome: TaskOutcome, lastLine: string): string {
+function words(outcome: TaskOutcome, line: string): string {
   if (outcome.kind === 'failed') {
     const code = outcome.exitCode === null ? '' : ` with exit code ${outcome.exitCode}`
-    const said = outcome.errors[0]?.message ?? lastLine
+    const said = outcome.errors[0]?.message ?? line
     return said === '' ? `The server ended${code}.` : `The server ended${code}: ${said}`
   }
   if (outcome.kind === 'out_of_memory') return 'The server needed more memory than it may have.'
