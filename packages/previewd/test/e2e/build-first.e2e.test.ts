@@ -25,8 +25,6 @@ test('an editor sees the build at once, and the session in its place, at the sam
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon
   await client.push('first', FILES, { wait: 'built' })
-  await client.push('first', {}, { wait: 'live' })
-
   const address = `${client.previewUrl('first')}deep/link?a=1&b=2#part`
   await using opened = await openPage(browser, address)
   const { page } = opened
@@ -34,6 +32,7 @@ test('an editor sees the build at once, and the session in its place, at the sam
   page.on('request', (request) => request.isNavigationRequest() && loaded.push(request.url()))
   expect(await page.textContent('#root')).toBe('the build')
   await page.evaluate('scrollTo(0, 1234)')
+  await client.session('first', 'PUT')
   await page.getByText('the session').waitFor()
   expect(page.url()).toBe(address)
   await expect.poll(() => page.evaluate('scrollY')).toBe(1234)

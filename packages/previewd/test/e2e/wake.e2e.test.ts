@@ -28,7 +28,7 @@ async function untilState(client: Client, project: string, state: string): Promi
   await expect.poll(async () => (await client.status(project)).session.state, { timeout: 60_000 }).toBe(state)
 }
 
-test('a project that wakes shows its last page before its dev server runs, and goes on from there', async () => {
+test('a project that wakes shows its build, then its last page, before its dev server runs, and goes on from there', async () => {
   await using daemon = await startDaemonUnderTest(ONE_SESSION)
   const { client } = daemon
   await client.push('sleeper', appOf('first'), { wait: 'live' })
@@ -46,10 +46,15 @@ test('a project that wakes shows its last page before its dev server runs, and g
   await expect.poll(async () => (await client.status('neighbour')).session.viewers).toBe(1)
 
   await client.session('sleeper', 'PUT')
+  await client.push('sleeper', {}, { wait: 'built' })
   await using woken = await openPage(browser, client.previewUrl('sleeper'), { text: 'second' })
+  expect(await woken.page.content()).toContain('/assets/')
+  await woken.page.reload()
+  expect(await woken.page.textContent('#root')).toBe('second')
+  expect(await woken.page.content()).toContain('/@vite/client')
   expect((await client.status('sleeper')).session.state).toBe('starting')
   // What the page will import is named to the browser ahead, and nothing of that stays in the page.
-  const sent = await client.preview('sleeper', '/', { accept: 'text/html' })
+  const sent = await client.preview('sleeper', '/?previewd_live=1', { accept: 'text/html' })
   expect(sent.text).toContain('<link data-previewd rel="modulepreload" href="/src/show.js">')
   expect(await woken.page.evaluate('document.querySelectorAll("[data-previewd]").length')).toBe(0)
   expect((await client.preview('sleeper', '/', OF_SOMEBODY_ELSE)).text).toContain('/assets/')

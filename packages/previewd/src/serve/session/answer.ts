@@ -4,7 +4,7 @@ import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { splitTarget } from '../request-path.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
-import { showsBuildFirst } from './build-first.ts'
+import { isInCurrentBuild, showsBuildFirst } from './build-first.ts'
 import type { FindFile } from './built-file.ts'
 import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
@@ -48,8 +48,9 @@ export async function answerAsSession(
     await sendRecorded(req, res, { answer, revision, generation, instrument, modules }, options)
     return true
   }
-  // A page that is shown already gets the rest of it as soon as the dev server answers.
+  // A page that is shown already gets the rest of it as soon as the dev server answers; the build's is there.
   const isPart = recorded !== undefined && !isNavigation(req)
+  if (isPart && (await isInCurrentBuild(req, project, options))) return false
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
   const { generation } = address

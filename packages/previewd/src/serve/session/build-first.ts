@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Project } from '../../model/project.ts'
 import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
+import { decodePath, splitTarget } from '../request-path.ts'
 
 /** In the address of a page that changes over; the client script takes it out before the app looks. */
 const LIVE_MARK = /([?&])previewd_live=1(&|$)/
@@ -21,6 +22,18 @@ export function showsBuildFirst(
   if (viewers === undefined || !settings.instrument || LIVE_MARK.test(query)) return false
   const isCurrent = published !== undefined && published.revision === revision
   return isCurrent && builds.get(id, published.buildId)?.server === undefined
+}
+
+/** Whether a page of that build may be asking, which must not wait for a dev server that starts behind it. */
+export async function isInCurrentBuild(
+  req: IncomingMessage,
+  { id, published, revision }: Project,
+  { artifacts }: Pick<GatewayOptions, 'artifacts'>,
+): Promise<boolean> {
+  if (published?.revision !== revision) return false
+  const path = decodePath(splitTarget(req.url ?? '').rawPath)
+  const artifact = await artifacts.open(id, published.buildId).catch(() => undefined)
+  return path !== undefined && artifact?.files.has(path.slice(1)) === true
 }
 
 export function withoutLiveMark(query: string): string {
