@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Context, pushBuilt } from './context.ts'
 import { makePlainProject } from './plain-project.ts'
 import { byTurns, type Row, toRow } from './row.ts'
-import { show, startSession, stopSession, untilSeen } from './session-steps.ts'
+import { show, showLive, startSession, stopSession, untilSeen } from './session-steps.ts'
 import { editText, type Subject } from './subject.ts'
 
 /** Small ones; each run adds another, so that its environment is one that nobody has had. */
@@ -43,7 +43,7 @@ export async function packageBench(context: Context): Promise<Row[]> {
   const page = await browser.newPage()
   opened.defer(() => Promise.all([plainPage.close(), page.close()]).then(() => undefined))
   await show(plainPage, server.url, template.text)
-  await show(page, client.previewUrl('adds-packages'), template.text)
+  await showLive(page, client.previewUrl('adds-packages'), template.text)
   const samples = await byTurns(Math.min(runs, PACKAGES.length - 1), {
     rest,
     plain: (run) =>

@@ -14,10 +14,10 @@ export async function seeOnce(
   subject: Subject,
 ): Promise<void> {
   const project = `warm-${subject.name}`
-  await client.push(project, subject.files, { wait: 'applied' })
+  await client.push(project, subject.files, { wait: 'built' })
   await startSession(client, project)
   const page = await browser.newPage()
-  await show(page, client.previewUrl(project), subject.text)
+  await showLive(page, client.previewUrl(project), subject.text)
   await page.close()
   await stopSession(client, project)
 }
@@ -73,11 +73,10 @@ export async function untilSeen(
 }
 
 /** Not what is published, which stands there until the session has a page. */
-export async function showLive(page: Page, url: string, text: RegExp | string): Promise<void> {
+export async function showLive(page: Page, url: string, text: RegExp): Promise<void> {
   await page.goto(url, { waitUntil: 'commit' })
-  const pattern = text instanceof RegExp ? text : new RegExp(text)
   await page.waitForFunction(
-    `document.querySelector('script[src*="@vite/client"]') !== null && ${pattern}.test(document.body.innerText)`,
+    `document.querySelector('script[src*="@vite/client"]') !== null && document.body !== null && ${text}.test(document.body.innerText)`,
     undefined,
     { polling: 'raf' },
   )
