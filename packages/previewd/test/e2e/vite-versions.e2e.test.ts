@@ -104,5 +104,7 @@ test.for(['4', '5', '6', '7', '8'])('a session of Vite %s follows every kind of 
   await change({ 'vite.config.js': 'export default { define: { __MADE__: `"by two"` } }\n' })
   await expect.poll(() => page.title()).toBe('by two')
   expect((await client.status(id)).session).toMatchObject({ state: 'live', restarts: 0 })
+  // Before the session ends: the build that follows would load the page anew while it is being closed.
+  await page.close()
   await client.session(id, 'DELETE')
 })
