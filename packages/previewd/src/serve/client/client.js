@@ -10,7 +10,8 @@
   own?.remove()
   for (const link of document.querySelectorAll('link[data-previewd]')) link.remove()
   const LIVE_MARK = 'previewd_live=1'
-  cleanAddress()
+  /** A change-over led here, and not somebody who wants to see the page. */
+  const isSentHere = cleanAddress()
   if (shown === undefined || window.__previewd !== undefined || isInsideInstrumentedPage()) return
 
   // The app may replace these; the ones of the browser are needed.
@@ -369,7 +370,9 @@
   function cleanAddress() {
     const { pathname, search, hash } = location
     const clean = search.replace(new RegExp(`[?&]${LIVE_MARK}$`), '')
-    if (clean !== search) history.replaceState(history.state, '', `${pathname}${clean}${hash}`)
+    if (clean === search) return false
+    history.replaceState(history.state, '', `${pathname}${clean}${hash}`)
+    return true
   }
 
   // The change-over: a reload that keeps the address and the scroll, and does not take the words of who types
@@ -399,6 +402,7 @@
 
   /** Milliseconds; a page that was reloaded again and again, and is what it was, is left alone for a while. */
   function waitForReloads() {
+    if (mode === 'build' && !isSentHere) return 0
     const recent = recentReloads()
     if (recent === undefined) return performance.now() < 5000 ? 5000 : 0
     return recent.length < MAX_RELOADS ? 0 : RELOAD_WINDOW_MS
