@@ -75,6 +75,10 @@ export async function untilSeen(
 /** Not what is published, which stands there until the session has a page. */
 export async function showLive(page: Page, url: string, text: RegExp): Promise<void> {
   await page.goto(url, { waitUntil: 'commit' })
+  await untilLive(page, text)
+}
+
+export async function untilLive(page: Page, text: RegExp): Promise<void> {
   await page.waitForFunction(
     `document.querySelector('script[src*="@vite/client"]') !== null && document.body !== null && ${text}.test(document.body.innerText)`,
     undefined,

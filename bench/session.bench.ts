@@ -3,7 +3,16 @@ import { type Context, pushBuilt } from './context.ts'
 import { makePlainProject, type PlainProject } from './plain-project.ts'
 import { poolUses } from './pool.ts'
 import { byTurns, type Row, timed, toRow } from './row.ts'
-import { putSession, seeOnce, show, showLive, startSession, stopSession, untilSeen } from './session-steps.ts'
+import {
+  putSession,
+  seeOnce,
+  show,
+  showLive,
+  startSession,
+  stopSession,
+  untilLive,
+  untilSeen,
+} from './session-steps.ts'
 import { editText, type Subject, serverRendered } from './subject.ts'
 
 interface Wake {
@@ -114,6 +123,8 @@ async function wakeRow(context: Context, subject: Subject, plain: PlainProject, 
         })
       } finally {
         if (run > 0) hits += (await poolUses(client.url)).hits - before.hits
+        // A browser that loads the next page just then may not close this one.
+        await untilLive(page, text)
         await page.close()
         await stopSession(client, project)
         if (wake.isSecond) await stopSession(client, twin)
