@@ -54,7 +54,7 @@ export async function answerAsSession(
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
   const { generation } = address
-  const modules = requests?.modules(project.id, generation) ?? []
+  const modules = (isNavigation(req) && requests?.modules(project.id, generation)) || []
   const note = noteIn(generation)
   const session = { ...address, url, agent, findBuilt, instrument, modules, note }
   if (isPageToAskAgain(req))
