@@ -45,11 +45,21 @@ export class Variants {
 
   /** The artifact; `building` while it comes; `failed` where there is none to wait for. */
   async get(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
+    const found = await this.#find(project, buildId)
+    if (found !== 'failed') return found
+    // Another build was published while this one was looked at, and is the one to ask about.
+    const published = this.#parts.projects.get(project)?.published
+    return published && published.buildId !== buildId ? 'building' : 'failed'
+  }
+
+  async #find(project: string, buildId: string): Promise<Artifact | 'building' | 'failed'> {
     const { artifacts, config } = this.#parts
     if (!this.#baseless.has(buildId)) {
+      // Asked before the look, after which it may be there.
+      const isComing = this.#work.isChecking(buildId)
       const made = await openArtifact(artifacts, project, variantId(buildId))
       if (made) return made
-      if (this.#work.isChecking(buildId)) return 'building'
+      if (isComing) return 'building'
     }
     const artifact = await openArtifact(artifacts, project, buildId)
     if (!artifact) return 'failed'

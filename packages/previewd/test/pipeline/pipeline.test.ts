@@ -306,7 +306,7 @@ it('makes the variant for path mode right after the publish', async () => {
     sandboxed.pipeline.status('site').published?.buildId ?? '',
   )
   expect(plain).toMatchObject({ project: 'site' })
-  expect(await sandboxed.pipeline.variants.get('site', 'aaaaaaaaaaaa')).toBe('failed')
+  expect(await sandboxed.pipeline.variants.get('nobody', 'aaaaaaaaaaaa')).toBe('failed')
 })
 
 it('builds anew for path mode what was built before it was set', async () => {
@@ -319,6 +319,8 @@ it('builds anew for path mode what was built before it was set', async () => {
   const published = () => after.pipeline.status('later').published?.buildId ?? ''
   await expect.poll(published, { timeout: 60_000 }).not.toBe(first.published?.buildId)
   await after.pipeline.waitFor('later', 1, 'checked', 60_000)
+  // As of a request that came in just before the publish.
+  expect(await after.pipeline.variants.get('later', first.published?.buildId ?? '')).toBe('building')
   const variant = await after.pipeline.variants.get('later', published())
   if (typeof variant === 'string') throw new Error(variant)
   expect((await variant.read('index.html')).toString()).toContain('"/preview/later/assets/')

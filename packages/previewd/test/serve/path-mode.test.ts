@@ -337,6 +337,8 @@ describe('sandboxed mode', () => {
     await publishVariant(ROUTER_APP)
     server.variant = async () => 'failed'
     expect((await get('/preview/demo/', NAVIGATION)).status).toBe(503)
+    // A page that waited comes again, and is told the same.
+    expect(JSON.parse((await get('/preview/demo/.previewd/status')).text)).toMatchObject({ ready: true })
     await server.addSite('secret', { 'index.html': 'x' }, { visibility: 'private' })
     expect((await get('/preview/secret/', NAVIGATION)).status).toBe(401)
     server.tokens.set('t', 'secret:viewer')

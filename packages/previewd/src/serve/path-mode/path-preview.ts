@@ -83,9 +83,10 @@ async function answerVariant(visit: Visit, name: PathProfileName, parts: PathPar
   if (project.published === undefined) return answerWaiting(visit, parts)
   const { buildId } = project.published
   const variant = await parts.options.variant(project.id, buildId)
-  if (variant === 'failed') return sendMessage(req, res, VARIANT_FAILED)
   if (variant === 'building') return answerWaiting(visit, parts, { state: 'building', ready: false })
+  // Also where it failed: a page that waits comes again, and is told.
   if (path === STATUS_PATH) return answerWaiting(visit, parts, { state: 'ready', ready: true })
+  if (variant === 'failed') return sendMessage(req, res, VARIANT_FAILED)
   const suffix = variant.buildId.startsWith(buildId) ? variant.buildId.slice(buildId.length) : ''
   await serveSite(visit, {
     artifact: variant,
