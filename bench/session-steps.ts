@@ -24,7 +24,10 @@ export async function seeOnce(
 
 export async function show(page: Page, url: string, text: RegExp): Promise<void> {
   await open(page, url)
-  await page.getByText(text).first().waitFor({ timeout: START_TIMEOUT_MS })
+  await page.waitForFunction(`document.body !== null && ${text}.test(document.body.innerText)`, undefined, {
+    polling: 'raf',
+    timeout: START_TIMEOUT_MS,
+  })
 }
 
 async function open(page: Page, url: string): Promise<void> {

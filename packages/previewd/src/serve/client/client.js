@@ -37,6 +37,8 @@
   /** Between question and answer; below it, what a page needs is fetched as fast as it is asked for. */
   const NEAR_MS = 20
   const MAX_FETCH_MS = 10_000
+  /** Of a build that was just painted: whoever came is looking at it, and its app has more to do than to paint. */
+  const REST_MS = 400
   const MAX_SETTLE_MS = 10_000
 
   let revision = Math.max(Number(shown), revisionBefore())
@@ -339,6 +341,7 @@
     if (isGoingLive) return
     isGoingLive = true
     await painted
+    await new Promise((resolve) => setTimeout(resolve, REST_MS))
     if (isFar()) await fetchAhead().catch(() => undefined)
     changeOver()
   }
