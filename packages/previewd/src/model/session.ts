@@ -35,7 +35,9 @@ export interface Painted {
 export interface Viewers {
   count(project: string): number
   painted(project: string): Painted | undefined
-  /** Calls back when either changed for a project; returns the function that ends it. */
+  /** True from when a page shows the published build, which follows no edit, until one of the session is painted. */
+  isChangingOver(project: string): boolean
+  /** Calls back when one of these changed for a project; returns the function that ends it. */
   listen(listener: (project: string) => void): () => void
   /** Drops what was reported of a project that is no more. */
   forget(project: string): void

@@ -130,6 +130,8 @@ export class LiveChanges {
     const { viewers } = this.#parts
     if (!viewers || viewers.count(project) === 0) return true
     if ((viewers.painted(project)?.revision ?? 0) >= revision) return true
+    // A dev server that no page has asked yet says of every edit that none has to change for it.
+    if (viewers.isChangingOver(project)) return false
     const shown = this.#shown.get(project)
     return shown !== undefined && shown.update.revision >= revision && shown.visible < revision
   }

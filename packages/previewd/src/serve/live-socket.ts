@@ -98,6 +98,7 @@ export class LiveSockets {
     const said = this.#isFlood(page) ? undefined : message.safeParse(parsed(text)).data
     if (said === undefined) page.socket.close(1008)
     else if (said.type === 'hello') {
+      page.viewer.shows(said.mode)
       this.#options.wake?.(project)
       page.sent = ''
       this.#tell(project, page)

@@ -9,6 +9,8 @@ const GRACE_MS = 2000
 
 /** One open page of an editor. */
 export interface ViewerPage {
+  /** It says what it is a page of. */
+  shows(mode: 'session' | 'build'): void
   report(report: Omit<Painted, 'at'>): void
   leave(): void
 }
@@ -28,6 +30,8 @@ export interface OpenViewers extends Viewers {
 export function createViewers(options: { now?: () => number } = {}): OpenViewers {
   const { now = Date.now } = options
   const counts = new Map<string, number>()
+  /** Projects of which a page showed the build, until one of the session is painted. */
+  const changingOver = new Set<string>()
   /** Projects whose last page left a moment ago. */
   const leaving = new Map<string, NodeJS.Timeout>()
   const reports = new Map<string, Painted>()
@@ -46,6 +50,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
   const linger = (project: string): void => {
     const timer = setTimeout(() => {
       leaving.delete(project)
+      changingOver.delete(project)
       tell(project)
     }, GRACE_MS)
     leaving.set(project, timer.unref())
@@ -67,6 +72,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
   return {
     count: (project) => counts.get(project) ?? (leaving.has(project) ? 1 : 0),
     painted: (project) => reports.get(project),
+    isChangingOver: (project) => changingOver.has(project),
     listen(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -74,10 +80,18 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     enter(project) {
       if (pages >= MAX_PAGES || (counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT) return undefined
       let inside = true
+      let isOfSession = false
       comeBack(project)
       add(project, 1)
       return {
-        report: (said) => report(project, said),
+        shows(mode) {
+          isOfSession = mode === 'session'
+          if (inside && !isOfSession) changingOver.add(project)
+        },
+        report(said) {
+          if (isOfSession && changingOver.delete(project)) tell(project)
+          report(project, said)
+        },
         leave() {
           if (!inside) return
           inside = false

@@ -45,6 +45,20 @@ test('an editor sees the build at once, and the session in its place, at the sam
   expect(opened.problems).toEqual([])
 })
 
+test('an edit that comes while the build is on the screen is painted when the session has taken its place', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  await client.push('early', FILES, { wait: 'built' })
+  await client.push('early', {}, { wait: 'live' })
+  await using opened = await openPage(browser, client.previewUrl('early'), { text: 'the build' })
+  const status = async () => (await client.status('early')).painted
+  await expect.poll(status).toMatchObject({ revision: 1 })
+  const main = MAIN.replace('the session', 'the edited session')
+  const edited = await client.push('early', { 'src/main.js': main }, { wait: 'painted' })
+  expect(edited.status.painted).toMatchObject({ revision: 2, errors: 0 })
+  expect(await opened.page.textContent('#root')).toBe('the edited session')
+})
+
 test('an editor who loads a page anew, or whose files are not built yet, gets the session itself', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon

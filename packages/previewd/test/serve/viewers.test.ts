@@ -47,6 +47,26 @@ test('a page that is back before its old self has left counts once', () => {
   expect(viewers.count('demo')).toBe(1)
 })
 
+test('a project whose page shows the build changes over until a page of the session is painted, or none is left', () => {
+  const viewers = createViewers()
+  const build = viewers.enter('demo')
+  expect(viewers.isChangingOver('demo')).toBe(false)
+  build?.shows('build')
+  build?.report(report(1))
+  build?.leave()
+  const next = viewers.enter('demo')
+  next?.shows('session')
+  expect(viewers.isChangingOver('demo')).toBe(true)
+  next?.report(report(1))
+  build?.shows('build')
+  expect(viewers.isChangingOver('demo')).toBe(false)
+  next?.shows('build')
+  next?.leave()
+  expect(viewers.isChangingOver('demo')).toBe(true)
+  vi.advanceTimersByTime(2000)
+  expect(viewers.isChangingOver('demo')).toBe(false)
+})
+
 test('the newest revision that was painted is kept, with the time and the last word on its errors', () => {
   const viewers = createViewers({ now: () => NOW_MS })
   const page = viewers.enter('demo')
