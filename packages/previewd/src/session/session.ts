@@ -151,8 +151,9 @@ export class Session {
     if (this.#state === 'live') void this.#inTurn(() => this.#goAhead(coming))
   }
 
-  /** Gives up waiting, with a reason. */
+  /** Gives up waiting, with a reason that is there to be read for as long as a session that nobody uses. */
   fail(reason: string): void {
+    this.use()
     this.#become('error', reason)
   }
 

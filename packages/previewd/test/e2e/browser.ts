@@ -42,6 +42,11 @@ export async function openPage(
   return { page, problems, [Symbol.asyncDispose]: () => context.close() }
 }
 
+/** Resolves when the page is one of the session: an editor's may be the published build first. */
+export async function untilSession(page: Page): Promise<void> {
+  await page.waitForFunction(`document.querySelector('script[src*="/@vite/client"]') !== null`)
+}
+
 function watchProblems(page: Page): string[] {
   const problems: string[] = []
   page.on('console', (message) => {

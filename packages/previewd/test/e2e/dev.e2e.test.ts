@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from './browser.ts'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { startDevCommand } from './dev-command.ts'
 import { sampleProject } from './sample-project.ts'
@@ -45,6 +45,7 @@ test('previewd dev shows each edit of a folder in the open page and tells in the
   await expect.poll(dev.written, SLOW).toContain('live in')
   await using opened = await openPage(browser, dev.url() ?? '', { text: 'first' })
   const root = () => opened.page.textContent('#root')
+  await untilSession(opened.page)
   await opened.page.evaluate('window.typed = "kept"')
 
   await folder.write('src/show.js', code('second'))

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from './browser.ts'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { sampleProject } from './sample-project.ts'
 
@@ -27,8 +27,7 @@ test('an editor sees each change in the open page, without a reload, and others 
 
   await using opened = await openPage(browser, client.previewUrl('live'), { text: 'first' })
   await expect.poll(async () => (await client.status('live')).session.viewers).toBe(1)
-  // The build is as quick as the page here, which may begin with it.
-  await opened.page.waitForFunction(`document.querySelector('script[src*="/@vite/client"]') !== null`)
+  await untilSession(opened.page)
   await opened.page.evaluate('window.typed = "kept"')
   const edit = await client.push('live', { 'src/show.js': code('second') }, { wait: 'painted' })
   expect(edit).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })

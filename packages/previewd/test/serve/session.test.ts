@@ -426,7 +426,7 @@ describe('a page of the published build', () => {
     // Pages are told of a session that never answers them.
     session.answers = false
     session.set('live')
-    await page.waitForFunction(`JSON.parse(sessionStorage.getItem('previewd:reloads') ?? '[]').length === 3`)
+    await expect.poll(() => loads, { timeout: 20_000 }).toBe(3)
     await session.viewing(1)
     await page.evaluate('new Promise((resolve) => setTimeout(resolve, 1500))')
     expect(loads).toBe(3)

@@ -344,6 +344,7 @@ describe('many sessions', () => {
     expect(under.sessions.view('many-1')).toMatchObject({ state: 'live' })
     nowMs += 121_000
     await under.sessions.sweep()
+    await under.sessions.sweep()
     expect(under.sessions.view('many-29')).toMatchObject({ reason: expect.stringContaining('no room') })
     expect(most).toBe(MAX)
     await Promise.all(names.map((name) => under.sessions.stop(name, '')))
