@@ -56,6 +56,8 @@ export class HotBatches {
   #updates = 0
   /** Files that did not compile; looked at again with each batch, since the cause may be in another file. */
   readonly #broken = new Set<string>()
+  /** Updates can be held of files that went since. */
+  readonly #gone = new Set<string>()
   /** There is a configuration that could not be loaded; any file may be what it lacked. */
   #isConfigDue = false
 
@@ -70,6 +72,10 @@ export class HotBatches {
   /** Without a revision, pages get hot updates and hear nothing else: a reload would show what may be taken back. */
   async apply(revision: number | null, events: readonly FileEvent[], reload: boolean): Promise<BatchResult> {
     const config = this.#server.config
+    for (const { file, kind } of events) {
+      if (kind === 'unlink') this.#gone.add(file)
+      else this.#gone.delete(file)
+    }
     const named = new Set(events.map(({ file }) => file))
     const again = [...this.#broken].filter((file) => !named.has(file))
     const all = [...events, ...again.map((file): FileEvent => ({ file, kind: 'change' }))]
@@ -139,6 +145,7 @@ export class HotBatches {
     if (!isTold && events.some(({ file }) => this.#isOnServerOnly(file))) this.#holdsReload = true
     if (this.#held.length === 0 && events.some(({ file }) => this.#isPublic(file))) this.#holdsReload = true
     if (events.some((event) => this.#wasMissed(event))) this.#holdsReload = true
+    if (this.#held.some((update) => this.#gone.has(this.#fileOf(update) ?? ''))) this.#holdsReload = true
     const wasWhole = this.#broken.size === 0
     const errors = await this.#compile(events)
     if (errors.length > 0) {
@@ -175,11 +182,14 @@ export class HotBatches {
   }
 
   *#heldFiles(): Generator<string> {
-    const { urlToModuleMap } = this.#clientSide().moduleGraph
-    for (const { acceptedPath } of this.#held) {
-      const file = urlToModuleMap.get(acceptedPath)?.file
-      if (file) yield file
+    for (const update of this.#held) {
+      const file = this.#fileOf(update)
+      if (file && !this.#gone.has(file)) yield file
     }
+  }
+
+  #fileOf({ acceptedPath }: Update): string | null | undefined {
+    return this.#clientSide().moduleGraph.urlToModuleMap.get(acceptedPath)?.file
   }
 
   /** Files that import one that is gone. Vite takes their imports for what they were, and pages would find nothing there. */
@@ -246,6 +256,7 @@ export class HotBatches {
   #forget(): void {
     this.#held = []
     this.#holdsReload = false
+    this.#gone.clear()
     this.#broken.clear()
   }
 }
