@@ -144,3 +144,16 @@ it('a first configuration that cannot be loaded is taken as soon as it can, and 
   expect(await main()).toContain('"named"')
   await under.sessions.stop('configured', '')
 })
+
+it('a module that is gone keeps no batch back once nothing imports it any more', async () => {
+  const main = (from: string) => `import { a } from '${from}'\nimport.meta.hot.accept('${from}', () => a)\n`
+  await start('renamed', { ...APP, 'main.js': main('/old.js'), 'old.js': 'export const a = 1' })
+  await until('renamed', 'live')
+  const socket = under.sessions.address('renamed')?.socket ?? ''
+  for (const path of ['/main.js', '/old.js']) await askDevServer(socket, path)
+  await edit('renamed', {}, ['old.js'])
+  expect(await under.sessions.apply('renamed')).toMatchObject({ kind: 'none', errors: [{}] })
+  await edit('renamed', { 'main.js': main('/new.js'), 'new.js': 'export const a = 1' })
+  expect(await under.sessions.apply('renamed')).toMatchObject({ kind: 'reload', errors: [] })
+  await under.sessions.stop('renamed', '')
+})
