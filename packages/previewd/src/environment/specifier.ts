@@ -16,6 +16,7 @@ export type Specifier =
 const PACKAGE_NAME = /^(?:@[a-z0-9~_-][a-z0-9._~-]*\/)?[a-z0-9~_-][a-z0-9._~-]*$/i
 const RESERVED_NAMES = new Set(['node_modules', 'favicon.ico', '__proto__', 'constructor', 'prototype'])
 const TAG = /^[a-z0-9_-][a-z0-9._-]*$/i
+const RANGE_CHARACTERS = /^[\w.+\-*^~<>=|\s]*$/
 const MAX_LENGTH = 214
 const FOLDER_PROTOCOLS = ['file:', 'link:', 'portal:']
 
@@ -44,10 +45,14 @@ function refused(reason: string): Specifier {
 }
 
 function parseVersion(text: string): Specifier {
-  const range = semver.validRange(text, { loose: true })
-  if (range !== null) return { kind: 'range', range: text === '' ? '*' : text }
+  if (isRange(text)) return { kind: 'range', range: text === '' ? '*' : text }
   if (TAG.test(text)) return { kind: 'tag', tag: text }
   return refused(reasonFor(text))
+}
+
+/** Read loosely, semver overlooks words that are no version: what a path or an address is made of is looked for first. */
+function isRange(text: string): boolean {
+  return RANGE_CHARACTERS.test(text) && semver.validRange(text, { loose: true }) !== null
 }
 
 function parseAlias(text: string): Specifier {
@@ -55,7 +60,7 @@ function parseAlias(text: string): Specifier {
   const name = at === -1 ? text : text.slice(0, at)
   const version = at === -1 ? '*' : text.slice(at + 1)
   // Yarn writes plain ranges as `npm:^1.0.0`.
-  if (at === -1 && semver.validRange(text, { loose: true }) !== null) return { kind: 'range', range: text }
+  if (at === -1 && isRange(text)) return { kind: 'range', range: text }
   if (!isPackageName(name)) return refused('the name behind npm: is not a package name')
   const inner = parseVersion(version)
   if (inner.kind === 'range') return { kind: 'alias', name, target: inner.range }
@@ -67,7 +72,7 @@ function parseWorkspace(text: string): Specifier {
   if (text === '*' || text === '^' || text === '~' || text === '') {
     return { kind: 'workspace', range: text === '' ? '*' : text }
   }
-  if (semver.validRange(text, { loose: true }) !== null) return { kind: 'workspace', range: text }
+  if (isRange(text)) return { kind: 'workspace', range: text }
   if (text.startsWith('./') || text.startsWith('../')) return parseFolder(text)
   return refused('workspace: needs *, ^, ~, a version range or a relative folder')
 }

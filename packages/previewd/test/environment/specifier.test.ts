@@ -46,6 +46,13 @@ describe('what is refused', () => {
     )
   })
 
+  test.each(['/ 0', '1.0.0 /etc', '~/ 1', 'C:\\ 1', 'git+ssh: 1', 'npm:/ 0', 'workspace:/ 0'])(
+    'A path that also reads as a version: %s',
+    (text) => {
+      expect(parseSpecifier(text).kind).toBe('refused')
+    },
+  )
+
   test('Every absolute path, whichever protocol names it', () => {
     const protocol = fc.constantFrom('', 'file:', 'link:', 'portal:', 'file://', 'workspace:')
     fc.assert(

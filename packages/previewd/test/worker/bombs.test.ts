@@ -124,10 +124,12 @@ describe('a worker leaves nothing behind', () => {
 
   it('when its first program is killed from inside', async () => {
     await using worker = await sandbox.start()
-    const { outcome } = await shell(worker, 'kill -9 $PPID; sleep 1000')
+    // Other tests that run beside this one sleep, too, each for a time of its own.
+    const seconds = 1_000_000 + process.pid
+    const { outcome } = await shell(worker, `kill -9 $PPID; sleep ${seconds}`)
     expect(outcome).toEqual({ kind: 'violation', detail: 'The worker ended before its task.' })
     await worker.stop()
-    expect(runningWith('sleep\x001000\0')).toEqual([])
+    expect(runningWith(`sleep\0${seconds}\0`)).toEqual([])
   })
 })
 

@@ -122,6 +122,11 @@ function connectTunnel(
       socket.destroy()
       upstream.destroy()
     }
+    // A write to an end that is gone destroys it at once, and a stream that is destroyed cannot be piped.
+    if (socket.destroyed || upstream.destroyed) {
+      ended()
+      return
+    }
     pipeline(upstream, socket, ended)
     pipeline(socket, upstream, ended)
   })
