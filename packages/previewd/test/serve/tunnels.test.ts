@@ -20,12 +20,12 @@ afterEach(async () => {
 /** An end whose peer has gone: the first write to it fails while it is made. */
 function goneEnd(): Duplex {
   return new Duplex({
-    read() {},
+    read: () => undefined,
     write(_chunk, _encoding, done) {
       this.destroy()
       done(new Error('EPIPE'))
     },
-  }).on('error', () => {})
+  }).on('error', () => undefined)
 }
 
 it('takes the upstream with a client that is gone when its upgrade is accepted', async () => {
