@@ -6,7 +6,8 @@ export async function askDevServer(
   socketPath: string,
   path: string,
 ): Promise<{ status: number; text: string }> {
-  const asked = request({ socketPath, path, headers: { host: 'demo.example.org' } }).end()
+  // Over a connection of its own: a kept one may be of a server that has restarted in its place.
+  const asked = request({ socketPath, path, agent: false, headers: { host: 'demo.example.org' } }).end()
   const [answer] = await once(asked, 'response')
   const text = (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
   return { status: answer.statusCode, text }
