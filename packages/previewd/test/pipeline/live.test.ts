@@ -78,7 +78,7 @@ function sessionLines(id: string): { lines: string[]; stop: () => void } {
 
 async function get(id: string, path: string): Promise<string> {
   const { socket = '' } = under.sessions.address(id) ?? {}
-  const [answer] = await once(request({ socketPath: socket, path }).end(), 'response')
+  const [answer] = await once(request({ socketPath: socket, path, agent: false }).end(), 'response')
   return (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
 }
 

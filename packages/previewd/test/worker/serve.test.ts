@@ -57,7 +57,7 @@ async function serve(files: Record<string, string> = {}): Promise<Served> {
 }
 
 async function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
-  const asked = request({ socketPath, path, headers: { host: 'demo.example.org:4400' } }).end()
+  const asked = request({ socketPath, path, agent: false, headers: { host: 'demo.example.org:4400' } }).end()
   const [answer] = await once(asked, 'response')
   return {
     status: answer.statusCode,
