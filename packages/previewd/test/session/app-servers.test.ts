@@ -86,7 +86,12 @@ async function addBuild(
 
 async function ask(reached: Reached, path = '/', headers: Record<string, string> = {}): Promise<string> {
   if (!('socket' in reached)) throw new Error(JSON.stringify(reached))
-  const asked = request({ socketPath: reached.socket, path, agent: false, headers: { host: 'demo.test', ...headers } })
+  const asked = request({
+    socketPath: reached.socket,
+    path,
+    agent: false,
+    headers: { host: 'demo.test', ...headers },
+  })
   const [answer] = await once(asked.end(), 'response')
   return (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
 }

@@ -91,7 +91,12 @@ async function live(project: string, egress: 'none' | 'public'): Promise<Session
 
 async function get(project: string, path: string): Promise<string> {
   const { socket = '' } = under.sessions.address(project) ?? {}
-  const asked = request({ socketPath: socket, path, agent: false, headers: { host: 'demo.example.org' } }).end()
+  const asked = request({
+    socketPath: socket,
+    path,
+    agent: false,
+    headers: { host: 'demo.example.org' },
+  }).end()
   const [answer] = await once(asked, 'response')
   return (await Array.fromAsync(answer as AsyncIterable<Buffer>)).join('')
 }
