@@ -1,5 +1,6 @@
 import { basename, dirname, normalize } from 'node:path'
 import type { ToolError } from '../model/worker.ts'
+import { COMING_EVENT, type ComingModules, importedBy, type Update } from './entry-dev-coming.ts'
 import type { MissingPaths } from './entry-dev-missing.ts'
 import {
   type DevEnvironment,
@@ -20,12 +21,6 @@ export interface BatchResult {
   errors: ToolError[]
 }
 
-interface Update {
-  type: string
-  path: string
-  acceptedPath: string
-}
-
 type Payload = { type: string; updates?: Update[] } & Record<string, unknown>
 const CONFIG_NAME = /^vite\.config\.[cm]?[jt]s$/
 const SETTLE_TIMEOUT_MS = 10_000
@@ -37,6 +32,7 @@ export interface SessionServers {
   /** Those that only render. */
   readonly others: readonly ViteDevServer[]
   readonly missing: MissingPaths
+  readonly coming: ComingModules
   /** Which bundle of the dependencies it started from. */
   readonly bundle?: string
   /** Waits for what is made of changed files outside of Vite; true where pages have to be reloaded for it. */
@@ -147,7 +143,10 @@ export class HotBatches {
     if (events.some((event) => this.#wasMissed(event))) this.#holdsReload = true
     if (this.#held.some((update) => this.#gone.has(this.#fileOf(update) ?? ''))) this.#holdsReload = true
     const wasWhole = this.#broken.size === 0
-    const errors = await this.#compile(events)
+    await nextMillisecond()
+    const compiling = this.#compile(events)
+    if (!this.#holdsReload) this.#foretell(compiling)
+    const errors = await compiling
     if (errors.length > 0) {
       // Vite's client takes an overlay before its first update for a page that never ran, and would reload to heal it.
       if (wasWhole) this.#send({ type: 'update', updates: [] })
@@ -160,6 +159,18 @@ export class HotBatches {
     else if (kind === 'hmr') this.#send({ type: 'update', updates: withoutRepeats(this.#held) })
     this.#forget()
     return { kind, errors }
+  }
+
+  /** Pages have the modules of an update on their way by the time that it comes. */
+  #foretell(compiling: Promise<unknown>): void {
+    const compiled = new Map<string, Promise<boolean>>()
+    for (const update of this.#held) {
+      const url = importedBy(update, this.#server.config.base ?? '/')
+      const isWhole = () => !this.#broken.has(this.#fileOf(update) ?? '')
+      if (url !== undefined) compiled.set(url, compiling.then(isWhole, isWhole))
+    }
+    this.#servers.coming.replace(compiled)
+    if (compiled.size > 0) this.#send({ type: 'custom', event: COMING_EVENT, data: [...compiled.keys()] })
   }
 
   /** Transforms what changed, as far as it is in use, so that errors are known before pages ask. */
@@ -295,6 +306,15 @@ async function settled(call: () => unknown[], timeoutMs: number | undefined): Pr
   const isDone = await Promise.race([done, late])
   clearTimeout(timer)
   return isDone
+}
+
+/**
+ * Up to version 5 Vite does not keep what it began to make in the millisecond in which the module was invalidated, and
+ * would make it once more for each page that asks.
+ */
+async function nextMillisecond(): Promise<void> {
+  const now = Date.now()
+  while (Date.now() === now) await new Promise((resolve) => setImmediate(resolve))
 }
 
 function restartsFor(file: string, { configFile, configFileDependencies = [] }: ResolvedDevConfig): boolean {

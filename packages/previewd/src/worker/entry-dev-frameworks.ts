@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { SessionServers } from './entry-dev-batch.ts'
+import { ComingModules } from './entry-dev-coming.ts'
 import { bundleOf } from './entry-dev-fresh.ts'
 import { MissingPaths } from './entry-dev-missing.ts'
 import { HOT_MODULE, sessionPlugin, type Vite, type ViteDevServer } from './entry-dev-vite.ts'
@@ -44,19 +45,25 @@ export async function loadFramework(cwd: string): Promise<boolean> {
 async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
-  const missing = new MissingPaths()
+  const [missing, coming] = [new MissingPaths(), new ComingModules()]
   const vite = (await import(viteEntry(folder))) as Vite
   const main = await vite.createServer({
     root: cwd,
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin({ missing, token, version: vite.version })],
+    plugins: [sessionPlugin({ missing, coming, token, version: vite.version })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)
   await main.listen()
-  return { main, others: [], missing, ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }) }
+  return {
+    main,
+    others: [],
+    missing,
+    coming,
+    ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }),
+  }
 }
 
 /** The Vite servers that a framework makes, as they come: it makes others when it restarts. */
@@ -64,6 +71,7 @@ class MadeServers implements SessionServers {
   #main: ViteDevServer | undefined
   #others: ViteDevServer[] = []
   readonly missing = new MissingPaths()
+  readonly coming = new ComingModules()
   settle?: (files: readonly string[]) => Promise<boolean>
 
   get main(): ViteDevServer {
@@ -98,7 +106,7 @@ async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServ
     vite: {
       clearScreen: false,
       server: { strictPort: true },
-      plugins: [sessionPlugin({ missing: servers.missing, onServer: servers.add })],
+      plugins: [sessionPlugin({ missing: servers.missing, coming: servers.coming, onServer: servers.add })],
     },
   })
   return servers
@@ -130,7 +138,9 @@ async function startNuxt({ cwd, port }: ServerPlace): Promise<SessionServers> {
   const waiting = new Set<() => void>()
   await runCommand('dev', args, {
     overrides: {
-      vite: { plugins: [sessionPlugin({ missing: servers.missing, onServer: servers.add })] },
+      vite: {
+        plugins: [sessionPlugin({ missing: servers.missing, coming: servers.coming, onServer: servers.add })],
+      },
       devServerHandlers: [
         { route: HOT_MODULE, handler: Object.assign(sendHotModule, { __is_handler__: true }) },
       ],

@@ -1,5 +1,6 @@
 import type { EventEmitter } from 'node:events'
 import type { Server } from 'node:http'
+import { COMING_EVENT, type ComingModules } from './entry-dev-coming.ts'
 import type { MissingPaths } from './entry-dev-missing.ts'
 import { Reloads } from './entry-dev-reloads.ts'
 
@@ -46,6 +47,7 @@ export interface ServedModule {
 
 export interface ResolvedDevConfig {
   root: string
+  base?: string
   /** Undefined where the project has none. */
   configFile?: string | undefined
   configFileDependencies?: string[]
@@ -82,6 +84,7 @@ const hot = import.meta.hot
 const client = window.__previewd
 if (hot && client) {
   hot.on('vite:ws:connect', () => client.connected())
+  hot.on('${COMING_EVENT}', (urls) => client.coming(urls))
   hot.on('vite:beforeUpdate', () => client.updating())
   hot.on('vite:afterUpdate', () => client.updated())
   hot.on('vite:beforeFullReload', () => client.reloading())
@@ -93,6 +96,7 @@ if (hot && client) {
 
 interface SessionPluginOptions {
   missing: MissingPaths
+  coming: ComingModules
   token?: string | undefined
   /** Of Vite; the newest where it is left out. */
   version?: string | undefined
@@ -104,7 +108,13 @@ interface SessionPluginOptions {
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
  * own address is that of the hot updates too, and Host is checked by who stands in front.
  */
-export function sessionPlugin({ missing, token, version = '', onServer }: SessionPluginOptions): object {
+export function sessionPlugin({
+  missing,
+  coming,
+  token,
+  version = '',
+  onServer,
+}: SessionPluginOptions): object {
   const reloads = new Reloads()
   return {
     name: 'previewd:session',
@@ -122,6 +132,7 @@ export function sessionPlugin({ missing, token, version = '', onServer }: Sessio
     },
     configureServer: (server: ViteDevServer) => {
       missing.watch(server.middlewares)
+      coming.watch(server.middlewares)
       reloads.follow(server, () => forgetHotModule(server))
       onServer?.(server)
     },

@@ -157,3 +157,25 @@ it('a module that is gone keeps no batch back once nothing imports it any more',
   expect(await under.sessions.apply('renamed')).toMatchObject({ kind: 'reload', errors: [] })
   await under.sessions.stop('renamed', '')
 })
+
+it('what an edit changed is compiled once, and not again for the page, by an old Vite as well', async () => {
+  const counts = `let count = 0
+export default { plugins: [{ name: 'counts', transform: (code, id) =>
+  id.endsWith('/main.js') ? code + '// time ' + ++count : undefined }] }`
+  const main = (edit: number) => `import.meta.hot?.accept() // edit ${edit}\n`
+  await start('counted', {
+    ...APP,
+    'package.json': '{"type":"module","devDependencies":{"vite":"^5.4.0"}}',
+    'vite.config.js': counts,
+    'main.js': main(0),
+  })
+  await until('counted', 'live')
+  const socket = under.sessions.address('counted')?.socket ?? ''
+  expect((await askDevServer(socket, '/main.js')).text).toContain('time 1')
+  for (let time = 2; time < 12; time++) {
+    await edit('counted', { 'main.js': main(time) })
+    expect(await under.sessions.apply('counted')).toMatchObject({ kind: 'hmr', errors: [] })
+    expect((await askDevServer(socket, '/main.js')).text).toContain(`edit ${time}\n// time ${time}`)
+  }
+  await under.sessions.stop('counted', '')
+})

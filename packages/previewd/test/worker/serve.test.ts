@@ -66,6 +66,9 @@ async function get(socketPath: string, path: string): Promise<{ status: number; 
 }
 
 interface OpenedPage {
+  /** Addresses that it was told to ask for ahead. */
+  coming: string[]
+  /** What it was told besides. */
   next: () => Promise<Record<string, unknown>>
   say: (event: string, data: unknown) => void
   close: () => void
@@ -79,10 +82,13 @@ async function openPage({ socket }: Served): Promise<OpenedPage> {
   const page = new WebSocket(`ws+unix://${socket}:/?token=${token}`, 'vite-hmr', {
     headers: { host: 'demo.example.org:4400' },
   })
+  const coming: string[] = []
   const told: Record<string, unknown>[] = []
   let wake: () => void = () => undefined
   page.on('message', (text) => {
-    told.push(JSON.parse(String(text)))
+    const message = JSON.parse(String(text))
+    if (message.event === 'previewd:coming') return void coming.push(...message.data)
+    told.push(message)
     wake()
   })
   const next = async () => {
@@ -91,7 +97,7 @@ async function openPage({ socket }: Served): Promise<OpenedPage> {
   }
   expect(await next()).toEqual({ type: 'connected' })
   const say = (event: string, data: unknown) => page.send(JSON.stringify({ type: 'custom', event, data }))
-  return { next, say, close: () => page.terminate() }
+  return { coming, next, say, close: () => page.terminate() }
 }
 
 /** `updates`: messages with updates before it, for a page to know whether it got all of them. */
@@ -173,6 +179,42 @@ describe('a dev server in a worker', () => {
       errors: [],
     })
     expect((await get(served.socket, '/b.js')).text).toContain('b = 2')
+    page.close()
+  })
+
+  it('names what an update will import while that is compiled, and has it there once it is', async () => {
+    await using served = await serve({
+      'vite.config.js': `export default { plugins: [{ name: 'waits', async transform(code, id) {
+        if (id.endsWith('/main.js') && code.includes('slow')) await new Promise((go) => (globalThis.go = go))
+      }, configureServer({ middlewares }) {
+        middlewares.use('/go', (_, res) => { globalThis.go(); res.end() })
+      } }] }`,
+    })
+    const page = await openPage(served)
+    await served.worker.put([file('main.js', `${APP['main.js']} // slow`)])
+    const updated = served.server.update(2, [{ path: 'main.js', kind: 'modified' }])
+    await expect.poll(() => page.coming).toEqual([expect.stringMatching(/^\/main\.js\?t=\d+$/)])
+    const [address = ''] = page.coming
+    const asked = get(served.socket, address)
+    await get(served.socket, '/go')
+    expect(await updated).toEqual({ kind: 'hmr', errors: [] })
+    expect((await asked).text).toContain('slow')
+    const { updates } = (await page.next()) as { updates: { path: string; timestamp: number }[] }
+    expect(updates.map(({ path, timestamp }) => `${path}?t=${timestamp}`)).toEqual([address])
+    page.close()
+  })
+
+  it('refuses what was named and does not compile, without a word to pages but its own', async () => {
+    await using served = await serve({ 'a.ts': 'import.meta.hot?.accept(); export const a = 1' })
+    const page = await openPage(served)
+    await served.worker.put([file('a.ts', 'import.meta.hot?.accept(); export const = 1')])
+    await served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    const [address = ''] = page.coming
+    expect(await get(served.socket, address)).toEqual({ status: 500, text: '' })
+    expect(await page.next()).toEqual({ type: 'update', updates: [] })
+    expect(await page.next()).toMatchObject({ type: 'error', err: { id: '/app/a.ts' } })
+    expect(await page.next()).toEqual(revisionEvent(2, 'none', 1))
+    expect(served.lines.filter(({ text }) => text.includes('Internal server error'))).toEqual([])
     page.close()
   })
 

@@ -113,6 +113,10 @@
     connected() {
       greet()
     },
+    /** What the next update will import, while it is still compiled. A page that wakes is not to be touched. */
+    coming(urls) {
+      if (isSettled) for (const url of urls) askAhead(url)
+    },
     updating() {
       isUpdating = true
       updates++
@@ -165,6 +169,15 @@
         greet()
       },
     )
+  }
+
+  /** Into the page's own modules, from where the import takes it. */
+  function askAhead(url) {
+    const link = document.createElement('link')
+    link.rel = 'modulepreload'
+    link.href = url
+    link.onload = link.onerror = () => link.remove()
+    document.head?.append(link)
   }
 
   /** A dev server with a base has its own modules below it, as the address of Vite's client shows. */
