@@ -31,7 +31,7 @@ export const ERRORS = {
   SETTINGS_INVALID: [422, 'The project settings are not valid'],
   SOURCE_NOT_SUPPORTED: [422, 'This source is not available on this server'],
   RATE_LIMITED: [429, 'Too many requests'],
-  QUEUE_FULL: [429, 'The build queue is full'],
+  QUEUE_FULL: [429, 'Too much is waiting'],
   INTERNAL: [500, 'The server failed'],
   STORAGE_FAILED: [500, 'The storage failed'],
   NOT_IMPLEMENTED: [501, 'This is not available'],

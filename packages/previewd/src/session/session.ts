@@ -303,17 +303,17 @@ export class Session {
   async #goAhead(coming: ComingRevision): Promise<void> {
     const worker = this.#worker
     if (worker?.revision !== coming.revision - 1 || !isPlainEdit(coming) || this.#lastPage.isAhead) return
+    const isDurable = coming.durable.then(
+      () => true,
+      () => false,
+    )
     try {
       await worker.goAhead(coming)
     } catch (error) {
       // A server that is gone is started anew; files that did not fit are tried again with the revision.
       if (!(error instanceof WorkerError)) throw error
     }
-    const isRevision = await coming.durable.then(
-      () => true,
-      () => false,
-    )
-    if (!isRevision) await this.#bringIn(false)
+    if (!(await isDurable)) await this.#bringIn(false)
   }
 
   /** Undefined where nothing is new. */

@@ -86,15 +86,14 @@ export class LiveSessions implements Sessions {
   }
 
   wake(project: string): void {
-    const sleeps = this.#last.get(project)?.reason?.startsWith(ASLEEP) && !this.#sessions.has(project)
-    if (sleeps && !this.#closed && this.#hasRoom()) this.ensure(project)
+    if (!this.#sessions.has(project)) void this.#wakeAsleep(project)
   }
 
   async stop(project: string, reason: string, { keep = true } = {}): Promise<void> {
     const session = this.#sessions.get(project)
     this.#unservable.delete(project)
     if (session) await this.#end(session, reason, keep)
-    if (keep) return
+    if (keep) return await this.#note(project, false)
     this.#last.delete(project)
     this.#options.requests?.forget(project)
   }
@@ -167,6 +166,24 @@ export class LiveSessions implements Sessions {
     await Promise.all([...ends, this.#parts.shared.close()])
   }
 
+  async #wakeAsleep(project: string): Promise<void> {
+    const last = this.#last.get(project)
+    // How one ended long ago, or before a restart, is not known any more, but whether somebody stopped it.
+    const sleeps = last ? last.reason?.startsWith(ASLEEP) : await this.#parts.kept.isWanted(project)
+    const mayStart = !this.#closed && !this.#sessions.has(project) && this.#hasRoom()
+    if (sleeps && mayStart) this.ensure(project)
+  }
+
+  async #note(project: string, isWanted: boolean): Promise<void> {
+    try {
+      await this.#parts.kept.setWanted(project, isWanted)
+    } catch (error) {
+      // It may be deleted meanwhile, or have no files yet.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      this.#options.onError(error, `Whether project ${project} has a session could not be noted.`)
+    }
+  }
+
   async #isServable(project: string): Promise<boolean> {
     const { plan, projects, files, onError } = this.#parts
     const settings = projects.get(project)?.settings
@@ -192,6 +209,7 @@ export class LiveSessions implements Sessions {
     })
     this.#sessions.set(project, session)
     this.#unservable.delete(project)
+    void this.#note(project, true)
     return session
   }
 

@@ -39,9 +39,40 @@ test('an editor sees each change in the open page, without a reload, and others 
     .toBe(2)
   expect((await client.preview('live', '/', { 'x-forwarded-for': '192.0.2.1' })).text).toContain('/assets/')
   expect(opened.problems).toEqual([])
+})
 
+test('after a restart a session comes back when an editor opens its preview, and one that was stopped does not', async () => {
+  await using daemon = await startDaemonUnderTest()
+  const app = { ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code('shown') }
+  for (const id of ['wanted', 'stopped']) await daemon.client.push(id, app, { wait: 'live' })
+  await daemon.client.session('stopped', 'DELETE')
   await daemon.restart()
-  expect((await daemon.client.status('live')).session).toMatchObject({ state: 'off' })
+  const { client } = daemon
+  expect((await client.status('wanted')).session).toMatchObject({ state: 'off' })
+
+  await using wanted = await openPage(browser, client.previewUrl('wanted'), { text: 'shown' })
+  await untilSession(wanted.page)
+  await client.push('stopped', {}, { wait: 'built' })
+  await using stopped = await openPage(browser, client.previewUrl('stopped'), { text: 'shown' })
+  await expect.poll(async () => (await client.status('stopped')).session.viewers).toBe(1)
+  const edit = await client.push('stopped', { 'src/show.js': code('edited') }, { wait: 'built' })
+  expect(edit.status.session).toMatchObject({ state: 'off' })
+  expect([...wanted.problems, ...stopped.problems]).toEqual([])
+})
+
+test('a session that sleeps stays so for an edit that nobody watches, and comes back when an editor opens its preview', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_SESSION_IDLE_MS: '1' })
+  const { client } = daemon
+  const app = { ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code('first') }
+  await client.push('asleep', app, { wait: 'live' })
+  const state = async () => (await client.status('asleep')).session.state
+  await expect.poll(state).toBe('off')
+  expect((await client.push('asleep', { 'notes.txt': 'unseen' })).status.session.state).toBe('off')
+
+  await using opened = await openPage(browser, client.previewUrl('asleep'), { text: 'first' })
+  await untilSession(opened.page)
+  expect(await state()).toBe('live')
+  expect(opened.problems).toEqual([])
 })
 
 test('a page that an update never reached does not take itself for current, and is loaded anew', async () => {

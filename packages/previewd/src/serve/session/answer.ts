@@ -31,6 +31,7 @@ export async function answerAsSession(
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
+  if (isNavigation(req)) options.wake?.(project.id)
   const { query } = splitTarget(req.url ?? '')
   if (sessions === undefined || showsBuildFirst(req, project, query, options)) return false
   const { instrument } = project.settings

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { access, mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import PQueue from 'p-queue'
 import { PreviewdError } from '../../errors.ts'
@@ -46,18 +46,42 @@ export class KeptFiles {
     return await this.#queue.run(project, () => openBundle(this.#bundle(project), environment.key, folder))
   }
 
-  async #keep(project: string, leaving: Leaving): Promise<void> {
-    // Not with its parents: a project that is deleted meanwhile stays deleted.
-    await mkdir(this.#folder(project)).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error
+  /** Notes for the time after a restart whether a session was asked for, or stopped. */
+  async setWanted(project: string, isWanted: boolean): Promise<void> {
+    await this.#queue.run(project, async () => {
+      if (!isWanted) return await rm(this.#wanted(project), { force: true })
+      await this.#makeFolder(project)
+      await writeFile(this.#wanted(project), '')
     })
+  }
+
+  async isWanted(project: string): Promise<boolean> {
+    return await access(this.#wanted(project)).then(
+      () => true,
+      () => false,
+    )
+  }
+
+  async #keep(project: string, leaving: Leaving): Promise<void> {
+    await this.#makeFolder(project)
     const bundle = await leaving.server.freshen()
     if (leaving.environment) await collectBundle(this.#bundle(project), leaving, leaving.environment.key)
     await recordPage(this.#page(project), leaving, bundle)
   }
 
+  /** Not with its parents: a project that is deleted meanwhile stays deleted. */
+  async #makeFolder(project: string): Promise<void> {
+    await mkdir(this.#folder(project)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  }
+
   #folder(project: string): string {
     return join(this.#dataDir, 'projects', project, 'session')
+  }
+
+  #wanted(project: string): string {
+    return join(this.#folder(project), 'wanted')
   }
 
   #bundle(project: string): string {
