@@ -11,6 +11,8 @@ import { refine } from './refine.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MAX_CHECK_LINES = 5000
+/** Nobody waits for a check as for a build, and for neither as for a session. */
+const CPU_WEIGHT = 50
 
 /** What is left when the build is published: the variant, the env sets, then the type checks. Stops the worker. */
 export async function finishRest(
@@ -19,6 +21,7 @@ export async function finishRest(
   plan: TaskPlan,
 ): Promise<Diagnostic[]> {
   try {
+    await worker.setCpuWeight(CPU_WEIGHT)
     await buildVariant(worker, options, plan)
     const found: Diagnostic[] = []
     for (const set of options.envSets ?? []) found.push(...(await buildEnvSet(worker, options, plan, set)))

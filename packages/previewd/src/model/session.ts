@@ -35,8 +35,11 @@ export interface Painted {
 export interface Viewers {
   count(project: string): number
   painted(project: string): Painted | undefined
-  /** True from when a page shows the published build, which follows no edit, until one of the session is painted. */
-  isChangingOver(project: string): boolean
+  /**
+   * True where what was painted last follows no edit, and a page of the session is to come: the published build, or a
+   * page of another dev server than that of this generation.
+   */
+  isChangingOver(project: string, generation: string | undefined): boolean
   /** Calls back when one of these changed for a project; returns the function that ends it. */
   listen(listener: (project: string) => void): () => void
   /** Drops what was reported of a project that is no more. */

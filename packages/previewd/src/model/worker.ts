@@ -206,6 +206,8 @@ export interface Worker extends AsyncDisposable {
    * Resolves when it answers or has ended before it did.
    */
   serve(task: DevTask, revision: number, onLog?: (line: LogLine) => void): Promise<DevServer | TaskOutcome>
+  /** Its share of the processor from now on; see {@link WorkerLimits}. */
+  setCpuWeight(weight: number): Promise<void>
   /** Memory that all its processes hold now, in bytes; 0 where that is not known. */
   memoryBytes(): Promise<number>
   /** Ends every process of the worker and frees its slot; resolves when none is left. */

@@ -127,11 +127,11 @@ export class LiveChanges {
 
   /** True also where no page is open, or where none had to change for it. */
   isPainted(project: string, revision: number): boolean {
-    const { viewers } = this.#parts
+    const { viewers, sessions } = this.#parts
     if (!viewers || viewers.count(project) === 0) return true
     if ((viewers.painted(project)?.revision ?? 0) >= revision) return true
     // A dev server that no page has asked yet says of every edit that none has to change for it.
-    if (viewers.isChangingOver(project)) return false
+    if (viewers.isChangingOver(project, sessions.address(project)?.generation)) return false
     const shown = this.#shown.get(project)
     return shown !== undefined && shown.update.revision >= revision && shown.visible < revision
   }

@@ -21,6 +21,7 @@ const message = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('hello'),
     mode: z.enum(['session', 'build']),
+    generation: z.string().max(100).optional(),
     revision,
     visible: z.boolean(),
   }),
@@ -98,7 +99,7 @@ export class LiveSockets {
     const said = this.#isFlood(page) ? undefined : message.safeParse(parsed(text)).data
     if (said === undefined) page.socket.close(1008)
     else if (said.type === 'hello') {
-      page.viewer.shows(said.mode)
+      page.viewer.shows(said.mode, said.generation)
       this.#options.wake?.(project)
       page.sent = ''
       this.#tell(project, page)

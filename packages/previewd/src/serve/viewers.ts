@@ -9,8 +9,8 @@ const GRACE_MS = 2000
 
 /** One open page of an editor. */
 export interface ViewerPage {
-  /** It says what it is a page of. */
-  shows(mode: 'session' | 'build'): void
+  /** It says what it is a page of; see {@link SessionAddress} for `generation`. */
+  shows(mode: 'session' | 'build', generation?: string): void
   report(report: Omit<Painted, 'at'>): void
   leave(): void
 }
@@ -30,8 +30,8 @@ export interface OpenViewers extends Viewers {
 export function createViewers(options: { now?: () => number } = {}): OpenViewers {
   const { now = Date.now } = options
   const counts = new Map<string, number>()
-  /** Projects of which a page showed the build, until one of the session is painted. */
-  const changingOver = new Set<string>()
+  /** The generation of the session's page that was painted last; none where a page of the build came after it. */
+  const onScreen = new Map<string, string | undefined>()
   /** Projects whose last page left a moment ago. */
   const leaving = new Map<string, NodeJS.Timeout>()
   const reports = new Map<string, Painted>()
@@ -50,7 +50,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
   const linger = (project: string): void => {
     const timer = setTimeout(() => {
       leaving.delete(project)
-      changingOver.delete(project)
+      onScreen.delete(project)
       tell(project)
     }, GRACE_MS)
     leaving.set(project, timer.unref())
@@ -72,7 +72,7 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
   return {
     count: (project) => counts.get(project) ?? (leaving.has(project) ? 1 : 0),
     painted: (project) => reports.get(project),
-    isChangingOver: (project) => changingOver.has(project),
+    isChangingOver: (project, generation) => onScreen.has(project) && onScreen.get(project) !== generation,
     listen(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)
@@ -80,16 +80,19 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
     enter(project) {
       if (pages >= MAX_PAGES || (counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT) return undefined
       let inside = true
-      let isOfSession = false
+      let shown: { mode: 'session' | 'build'; generation: string | undefined } | undefined
       comeBack(project)
       add(project, 1)
       return {
-        shows(mode) {
-          isOfSession = mode === 'session'
-          if (inside && !isOfSession) changingOver.add(project)
+        shows(mode, generation) {
+          shown = { mode, generation }
+          if (inside && mode === 'build') onScreen.set(project, undefined)
         },
         report(said) {
-          if (isOfSession && changingOver.delete(project)) tell(project)
+          if (inside && shown?.mode === 'session' && onScreen.get(project) !== shown.generation) {
+            onScreen.set(project, shown.generation)
+            tell(project)
+          }
           report(project, said)
         },
         leave() {

@@ -168,7 +168,7 @@ describe('changes of a project with a live session', () => {
     expect(await under.pipeline.waitFor('painted', unused, 'painted', WAIT_MS)).toBe(true)
     page?.shows('build')
     expect(await under.pipeline.waitFor('painted', unused, 'painted', 0)).toBe(false)
-    page?.shows('session')
+    page?.shows('session', under.sessions.address('painted')?.generation)
     page?.report({ revision: 1, errors: 0, visible: true })
     expect(await under.pipeline.waitFor('painted', unused, 'painted', 0)).toBe(true)
     const used = await change('painted', { 'a.js': 'export const a = 3' })

@@ -275,7 +275,7 @@
   }
 
   function greet() {
-    send({ type: 'hello', mode, revision, visible: isVisible() })
+    send({ type: 'hello', mode, generation, revision, visible: isVisible() })
   }
 
   /** The newest state, and not more often than the server would take. */
