@@ -2,7 +2,13 @@ import { posix } from 'node:path'
 import type { Diagnostic } from '../model/diagnostic.ts'
 import type { Snapshot } from '../model/files.ts'
 import { sourceEntries } from '../model/source-entries.ts'
-import { type TaskOutcome, type Worker, WorkerError, type WorkerLimits } from '../model/worker.ts'
+import {
+  CPU_WEIGHTS,
+  type TaskOutcome,
+  type Worker,
+  WorkerError,
+  type WorkerLimits,
+} from '../model/worker.ts'
 import { type BuildLimits, type BuildOptions, type BuildRun, outputLimits } from './build-run.ts'
 import { fromWorkerError, outsideOfProject, timedOut } from './outcome.ts'
 import { type Taken, takeFolder, takeOutput, takeStatic } from './output.ts'
@@ -95,7 +101,7 @@ function workerLimits(limits: BuildLimits, snapshot: Snapshot): WorkerLimits {
     wallMs: limits.timeoutMs,
     appBytes: sourceBytes + limits.artifactBytes + 64 * MIB,
     tmpBytes: 256 * MIB,
-    cpuWeight: 100,
+    cpuWeight: CPU_WEIGHTS.build,
     logBytes: limits.logBytes,
   }
 }

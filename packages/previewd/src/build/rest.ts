@@ -1,7 +1,7 @@
 import { posix } from 'node:path'
 import type { ArtifactWriter } from '../model/artifact.ts'
 import type { Diagnostic } from '../model/diagnostic.ts'
-import { type Task, type TaskOutcome, type Worker, WorkerError } from '../model/worker.ts'
+import { CPU_WEIGHTS, type Task, type TaskOutcome, type Worker, WorkerError } from '../model/worker.ts'
 import { type BuildOptions, type EnvSetBuild, outputLimits } from './build-run.ts'
 import { readCheckLog } from './check-log.ts'
 import { fromWorkerError } from './outcome.ts'
@@ -11,8 +11,6 @@ import { refine } from './refine.ts'
 import { outputFolders, runSteps } from './steps.ts'
 
 const MAX_CHECK_LINES = 5000
-/** Nobody waits for a check as for a build, and for neither as for a session. */
-const CPU_WEIGHT = 50
 
 /** What is left when the build is published: the variant, the env sets, then the type checks. Stops the worker. */
 export async function finishRest(
@@ -21,7 +19,7 @@ export async function finishRest(
   plan: TaskPlan,
 ): Promise<Diagnostic[]> {
   try {
-    await worker.setCpuWeight(CPU_WEIGHT)
+    await worker.setCpuWeight(CPU_WEIGHTS.afterPublish)
     await buildVariant(worker, options, plan)
     const found: Diagnostic[] = []
     for (const set of options.envSets ?? []) found.push(...(await buildEnvSet(worker, options, plan, set)))

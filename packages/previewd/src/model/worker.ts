@@ -187,6 +187,18 @@ export type OutputEntry =
   | { kind: 'file'; path: string; size: number; executable: boolean; content: AsyncIterable<Buffer> }
   | { kind: 'link'; path: string; target: string }
 
+/** Shares of the processor, for {@link WorkerLimits}: somebody looks at a session, waits for a build, and asks for a check later. */
+export const CPU_WEIGHTS = {
+  session: 200,
+  build: 40,
+  /** What is made for whoever comes next. */
+  background: 20,
+  /** What is left of a build when it is published, type checks above all. */
+  afterPublish: 10,
+  /** The least there is: whatever else runs comes first. */
+  waiting: 1,
+} as const
+
 export interface Worker extends AsyncDisposable {
   /** True where it waited for this use: the entries of `ahead` are in it. Where not, its user puts them. */
   readonly waited: boolean

@@ -8,6 +8,7 @@ import type { NodeChoice } from '../model/node-version.ts'
 import type { PageRequest } from '../model/session.ts'
 import { sourceEntries } from '../model/source-entries.ts'
 import {
+  CPU_WEIGHTS,
   type DevServer,
   type DevTask,
   type DevUpdate,
@@ -68,8 +69,6 @@ const START_TIMEOUT_MS = 90_000
 const UPDATE_TIMEOUT_MS = 60_000
 const EGRESS_PORT = 3128
 const MAX_REASON_LENGTH = 1000
-const SESSION_WEIGHT = 200
-const BACKGROUND_WEIGHT = 20
 /** Node's own fetch uses a proxy only where it is told to. */
 const PROXY_ENV = {
   HTTP_PROXY: `http://127.0.0.1:${EGRESS_PORT}`,
@@ -271,7 +270,7 @@ async function launch(
   const gate = resources.adopt(opened, () => opened.close())
   const worker = resources.use(
     await parts.workers.start({
-      limits: workerLimits(parts, snapshot, spec.inBackground ? BACKGROUND_WEIGHT : SESSION_WEIGHT),
+      limits: workerLimits(parts, snapshot, spec.inBackground ? CPU_WEIGHTS.background : CPU_WEIGHTS.session),
       binds: environment?.binds ?? [],
       ...(program && { node: program.path }),
       role: 'project',

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
 import type { Logger } from 'pino'
-import type { Ahead, PoolView, WorkerSpec } from '../model/worker.ts'
+import { type Ahead, CPU_WEIGHTS, type PoolView, type WorkerSpec } from '../model/worker.ts'
 import { HostLine } from './host-line.ts'
 import type { LaunchedSpec } from './launcher.ts'
 import { Popularity } from './popularity.ts'
@@ -51,8 +51,6 @@ interface Waiting {
 const MIB = 1024 * 1024
 /** Projects differ in size; with these steps, most want the same worker. */
 const APP_STEP_BYTES = 64 * MIB
-/** The least there is: whatever else runs comes first. */
-const WAITING_CPU_WEIGHT = 1
 /** A worker that holds more than this while it waits costs more than it saves. */
 const MAX_WAITING_BYTES = 512 * MIB
 /** Below this nothing waits: the memory is for work. */
@@ -252,7 +250,7 @@ function kindOf({ limits, signal: _, ahead: __, bridge, listen, ...rest }: Worke
   const sockets = { ...(bridge && { bridge }), ...(listen !== undefined && { listen }) }
   return {
     key: JSON.stringify([ahead.key, ahead.root, rest, bridge?.port, listen !== undefined, kept]),
-    spec: { ...rest, ...sockets, limits: { ...limits, appBytes, cpuWeight: WAITING_CPU_WEIGHT } },
+    spec: { ...rest, ...sockets, limits: { ...limits, appBytes, cpuWeight: CPU_WEIGHTS.waiting } },
     ahead,
   }
 }
