@@ -95,6 +95,42 @@ test('a framework that starts Vite itself gets its pages reloaded by each edit, 
   expect(opened.problems).toEqual([])
 }, 120_000)
 
+const ASTRO_SERVER = {
+  ...ASTRO,
+  'package.json': JSON.stringify({
+    private: true,
+    type: 'module',
+    scripts: { dev: 'astro dev', build: 'astro build' },
+    dependencies: { '@astrojs/node': '^9.5.0', astro: '^5.17.3' },
+  }),
+  'astro.config.mjs': `import node from '@astrojs/node'
+export default { output: 'server', adapter: node({ mode: 'standalone' }) }
+`,
+  'src/pages/about.astro': `---\nexport const prerender = true\n---\n<h1>about, ahead of time</h1>\n`,
+  'src/pages/asked/[word].astro': `---
+import { platform } from 'node:os'
+---
+<p>{Astro.params.word} asked of {platform()} with {Astro.url.searchParams.get('q')}</p>
+`,
+}
+
+test('the server of an Astro build renders pages as they are asked for', async () => {
+  await using daemon = await startDaemonUnderTest()
+  const { client } = daemon
+  const built = await client.push('astro-server', ASTRO_SERVER, { wait: 'built', timeoutMs: 100_000 })
+  expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'Astro' } } })
+  await using opened = await openPage(browser, client.previewUrl('astro-server'), { text: 'first on linux' })
+  expect(opened.problems).toEqual([])
+  const asked = await client.preview('astro-server', '/asked/hello?q=world', VISITOR)
+  expect(asked).toMatchObject({
+    code: 200,
+    text: expect.stringContaining('hello asked of linux with world'),
+  })
+  const about = await client.preview('astro-server', '/about', VISITOR)
+  expect(about).toMatchObject({ code: 200, text: expect.stringContaining('about, ahead of time') })
+  expect((await client.preview('astro-server', '/nowhere', VISITOR)).code).toBe(404)
+}, 120_000)
+
 const REACT = {
   react: '^19.2.0',
   'react-dom': '^19.2.0',
@@ -207,3 +243,108 @@ test('a React Router app that was only built takes forms at its server', async (
   await opened.page.getByRole('button', { name: 'sent hello' }).waitFor()
   expect(opened.problems).toEqual([])
 }, 120_000)
+
+const route = (text: string, loaded: string) => `import { platform } from 'node:os'
+import { useEffect } from 'react'
+export const loader = () => '${loaded} on ' + platform()
+export default function Page({ loaderData }) {
+  useEffect(() => void (document.title = 'awake'), [])
+  return <main><h1>${text}</h1><p>{loaderData}</p></main>
+}
+`
+
+test('a React Router session paints edits of components and loaders, and has routes that are added', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const files = { ...REACT_ROUTER, 'app/home.jsx': route('first', 'loaded') }
+  const started = await client.push('routes', files, { wait: 'live', timeoutMs: 100_000 })
+  expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  expect((await client.preview('routes')).text).toContain('loaded on linux')
+
+  await using opened = await openPage(browser, client.previewUrl('routes'), { text: 'loaded on linux' })
+  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  const component = { 'app/home.jsx': route('second', 'loaded') }
+  const edited = await client.push('routes', component, { wait: 'painted' })
+  expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
+  await opened.page.getByRole('heading', { name: 'second' }).waitFor()
+  const loader = { 'app/home.jsx': route('second', 'asked') }
+  const asked = await client.push('routes', loader, { wait: 'painted' })
+  expect(asked).toMatchObject({ code: 200, status: { painted: { revision: 3, errors: 0 } } })
+  await opened.page.getByText('asked on linux').waitFor()
+
+  const added = {
+    'app/more.jsx': route('third', 'added'),
+    'app/routes.js': `import { index, route } from '@react-router/dev/routes'
+export default [index('home.jsx'), route('more/:word', 'more.jsx')]
+`,
+  }
+  expect((await client.push('routes', added, { wait: 'live' })).code).toBe(200)
+  // React Router watches its list of routes itself and takes a moment to read it.
+  await expect
+    .poll(async () => (await client.preview('routes', '/more/word')).code, { timeout: 30_000 })
+    .toBe(200)
+  await using more = await openPage(browser, client.previewUrl('routes', '/more/word'), {
+    text: 'added on linux',
+  })
+  await expect.poll(() => more.page.title(), { timeout: 30_000 }).toBe('awake')
+  expect(more.problems).toEqual([])
+  expect(opened.problems).toEqual([])
+}, 120_000)
+
+const nuxtServer = (text: string) => `import { platform } from 'node:os'
+export default defineEventHandler(() => ({ text: '${text} ' + platform() }))
+`
+const nuxtPart = (text: string) => `<template><h1>${text}</h1></template>\n`
+const NUXT = {
+  'package.json': JSON.stringify({
+    private: true,
+    type: 'module',
+    scripts: { dev: 'nuxt dev', build: 'nuxt build' },
+    dependencies: { nuxt: '^4.0.0', vue: '^3.5.0' },
+  }),
+  'nuxt.config.ts': `export default defineNuxtConfig({
+  compatibilityDate: '2025-07-15',
+  devtools: { enabled: false },
+  app: { head: { link: [{ rel: 'icon', href: 'data:,' }] } },
+})
+`,
+  'app/app.vue': `<script setup>
+const { data } = await useFetch('/api/greet')
+onMounted(() => void (document.title = 'awake'))
+</script>
+<template><main><Part /><p>{{ data.text }}</p></main></template>
+`,
+  'app/components/Part.vue': nuxtPart('first'),
+  'server/api/greet.js': nuxtServer('greetings from'),
+}
+
+// Some hundred packages, a first start and a build: the longest of these tests.
+test('a Nuxt app is edited live, in its components and in its server, then its build is served by its own server', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const started = await client.push('nuxt', NUXT, { wait: 'live', timeoutMs: 120_000 })
+  expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  {
+    const rendered = await client.preview('nuxt')
+    expect(rendered.text).toMatch(/<h1>first<\/h1><p>greetings from linux<\/p>/)
+    await using opened = await openPage(browser, client.previewUrl('nuxt'), { text: 'greetings from linux' })
+    await expect.poll(() => opened.page.title(), { timeout: 60_000 }).toBe('awake')
+    const component = { 'app/components/Part.vue': nuxtPart('second') }
+    const edited = await client.push('nuxt', component, { wait: 'painted' })
+    expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
+    await opened.page.getByRole('heading', { name: 'second' }).waitFor()
+    const server = { 'server/api/greet.js': nuxtServer('regards from') }
+    const served = await client.push('nuxt', server, { wait: 'painted' })
+    expect(served).toMatchObject({ code: 200, status: { painted: { revision: 3, errors: 0 } } })
+    await opened.page.getByText('regards from linux').waitFor()
+    expect(opened.problems).toEqual([])
+  }
+  const built = await client.push('nuxt', {}, { wait: 'built', timeoutMs: 120_000 })
+  expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'Nuxt' } } })
+  await client.session('nuxt', 'DELETE')
+  expect((await client.preview('nuxt', '/api/greet', VISITOR)).text).toContain('regards from linux')
+  await using opened = await openPage(browser, client.previewUrl('nuxt'), { text: 'regards from linux' })
+  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  expect(await opened.page.textContent('h1')).toBe('second')
+  expect(opened.problems).toEqual([])
+}, 600_000)
