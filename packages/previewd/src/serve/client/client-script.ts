@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { sendOwn } from '../answers.ts'
 import { splitTarget } from '../request-path.ts'
 import type { Visit } from '../visit.ts'
+import { joinParts } from './join-parts.ts'
 
 export const CLIENT_PATH = '/.previewd/client.js'
 
-const SOURCE = readFileSync(new URL('./client.js', import.meta.url), 'utf8')
+const SOURCE = joinParts(new URL('./client.js', import.meta.url))
 const HASH = hash('sha256', SOURCE, 'base64url').slice(0, 12)
 
 /** What an editor's page shows: the dev server of a session, or the published build. */
