@@ -25,6 +25,9 @@ interface Wake {
   isSecond: boolean
 }
 
+/** An edit is seen with a frame, so that single ones differ by 17 ms; and it takes no time to make another. */
+const EDITS_PER_RUN = 5
+
 const WAKES: readonly Wake[] = [
   { title: 'wake to rendered', isEdited: false, isSecond: false },
   { title: 'wake to the session rendered', isLive: true, isEdited: false, isSecond: false },
@@ -69,7 +72,7 @@ async function editRow(
   await show(plainPage, server.url, subject.text)
   await look(page, client.previewUrl(project), subject.text)
 
-  const samples = await byTurns(runs, {
+  const samples = await byTurns(runs * EDITS_PER_RUN, {
     rest,
     plain: (run) =>
       untilSeen(plainPage, `plain edit ${run}`, async (text) => plain.write(editText(subject, text))),
