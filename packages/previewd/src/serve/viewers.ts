@@ -30,7 +30,7 @@ export interface OpenViewers extends Viewers {
 export function createViewers(options: { now?: () => number } = {}): OpenViewers {
   const { now = Date.now } = options
   const counts = new Map<string, number>()
-  /** The generation of the session's page that was painted last; none where a page of the build came after it. */
+  /** The generation of the session's page that came first or was painted last; none where one of the build came after it. */
   const onScreen = new Map<string, string | undefined>()
   /** Projects whose last page left a moment ago. */
   const leaving = new Map<string, NodeJS.Timeout>()
@@ -86,7 +86,9 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
       return {
         shows(mode, generation) {
           shown = { mode, generation }
-          if (inside && mode === 'build') onScreen.set(project, undefined)
+          if (!inside) return
+          if (mode === 'build') onScreen.set(project, undefined)
+          else if (!onScreen.has(project)) onScreen.set(project, generation)
         },
         report(said) {
           if (inside && shown?.mode === 'session' && onScreen.get(project) !== shown.generation) {

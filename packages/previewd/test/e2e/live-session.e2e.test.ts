@@ -84,6 +84,7 @@ test('a page comes back by itself when its dev server has crashed, and goes on w
   await client.push('crashes', { ...app, 'vite.config.js': config }, { wait: 'live' })
   await using opened = await openPage(browser, client.previewUrl('crashes'), { text: 'first' })
   await untilSession(opened.page)
+  await expect.poll(async () => (await client.status('crashes')).painted?.revision).toBe(1)
   await opened.page.evaluate("void fetch('/crash').catch(() => undefined)")
   await expect
     .poll(async () => (await client.status('crashes')).session, { timeout: 60_000 })

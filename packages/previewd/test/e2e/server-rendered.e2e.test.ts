@@ -263,14 +263,16 @@ test('a React Router session paints edits of components and loaders, and has rou
 
   await using opened = await openPage(browser, client.previewUrl('routes'), { text: 'loaded on linux' })
   await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
-  const component = { 'app/home.jsx': route('second', 'loaded') }
-  const edited = await client.push('routes', component, { wait: 'painted' })
-  expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
-  await opened.page.getByRole('heading', { name: 'second' }).waitFor()
-  const loader = { 'app/home.jsx': route('second', 'asked') }
-  const asked = await client.push('routes', loader, { wait: 'painted' })
-  expect(asked).toMatchObject({ code: 200, status: { painted: { revision: 3, errors: 0 } } })
-  await opened.page.getByText('asked on linux').waitFor()
+  for (let revision = 2; revision < 10; revision += 2) {
+    const component = { 'app/home.jsx': route(`heading ${revision}`, 'loaded') }
+    const edited = await client.push('routes', component, { wait: 'painted' })
+    expect(edited).toMatchObject({ code: 200, status: { painted: { revision, errors: 0 } } })
+    expect(await opened.page.textContent('h1')).toBe(`heading ${revision}`)
+    const loader = { 'app/home.jsx': route(`heading ${revision}`, `asked ${revision}`) }
+    const asked = await client.push('routes', loader, { wait: 'painted' })
+    expect(asked).toMatchObject({ code: 200, status: { painted: { revision: revision + 1, errors: 0 } } })
+    expect(await opened.page.textContent('p')).toBe(`asked ${revision} on linux`)
+  }
 
   const added = {
     'app/more.jsx': route('third', 'added'),

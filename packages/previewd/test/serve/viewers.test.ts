@@ -72,7 +72,6 @@ test('a page of a dev server that is gone changes over until one of the next is 
   const viewers = createViewers()
   const [old, next] = [viewers.enter('demo'), viewers.enter('demo')]
   old?.shows('session', 'first')
-  old?.report(report(1))
   expect(viewers.isChangingOver('demo', 'first')).toBe(false)
   next?.shows('session', 'second')
   expect(viewers.isChangingOver('demo', 'second')).toBe(true)

@@ -51,7 +51,8 @@ async function describeBatch({ files, deleted, baseRevision }: ChangeBatch): Pro
       ])
     }
   }
-  return { contents, deleted, baseRevision }
+  // Objects of JSON.parse begin with the names that are numbers.
+  return { contents: contents.toSorted(([a], [b]) => (a < b ? -1 : 1)), deleted, baseRevision }
 }
 
 const path = fc.constantFrom('a', 'b/c', '__proto__', 'é/日本', '😀', 'index.html')

@@ -2,6 +2,9 @@ import { requestAnimationFrame, setTimeout } from './browser.js'
 
 /** React applies an update this long after Vite did (16 ms), all at once. */
 const REFRESH_MS = 20
+/** A loader that takes longer is not waited for. */
+const MAX_LOADING_MS = 3000
+const LOOK_EVERY_MS = 10
 
 /** The revision that the page shows, and the newest that it should. `onPaint` is called when one is to be seen. */
 export function createScreen(first, onPaint) {
@@ -22,7 +25,14 @@ export function createScreen(first, onPaint) {
 
   function reachSoon(next) {
     if (document.visibilityState === 'hidden') reach(next)
-    else setTimeout(reach, REFRESH_MS, next)
+    else setTimeout(reachWhenLoaded, REFRESH_MS, next, performance.now())
+  }
+
+  /** React Router asks its loaders first, and applies the update then. */
+  function reachWhenLoaded(next, since) {
+    const isLoading = window.__reactRouterDataRouter?.state?.revalidation === 'loading'
+    if (!isLoading || performance.now() - since > MAX_LOADING_MS) reach(next)
+    else setTimeout(reachWhenLoaded, LOOK_EVERY_MS, next, since)
   }
 
   /** When the page has loaded, or is usable while something in it hangs. */
