@@ -153,9 +153,9 @@ describe('the reader of large JSON bodies', () => {
     })
     expect(await read(readJson, json, 65_536)).toEqual({
       contents: [
-        ['small', '1'],
-        ['large', Buffer.from(large).toString('latin1')],
         ['binary', '\x07'.repeat(9 * MIB)],
+        ['large', Buffer.from(large).toString('latin1')],
+        ['small', '1'],
       ],
       deleted: ['x'],
       baseRevision: undefined,
