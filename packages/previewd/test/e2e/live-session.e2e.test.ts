@@ -66,7 +66,7 @@ test('a session that sleeps stays so for an edit that nobody watches, and comes 
   const app = { ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code('first') }
   await client.push('asleep', app, { wait: 'live' })
   const state = async () => (await client.status('asleep')).session.state
-  await expect.poll(state).toBe('off')
+  await expect.poll(state, { timeout: 60_000 }).toBe('off')
   expect((await client.push('asleep', { 'notes.txt': 'unseen' })).status.session.state).toBe('off')
 
   await using opened = await openPage(browser, client.previewUrl('asleep'), { text: 'first' })

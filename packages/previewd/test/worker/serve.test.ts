@@ -193,7 +193,9 @@ describe('a dev server in a worker', () => {
     const page = await openPage(served)
     await served.worker.put([file('main.js', `${APP['main.js']} // slow`)])
     const updated = served.server.update(2, [{ path: 'main.js', kind: 'modified' }])
-    await expect.poll(() => page.coming).toEqual([expect.stringMatching(/^\/main\.js\?t=\d+$/)])
+    await expect
+      .poll(() => page.coming, { timeout: 30_000 })
+      .toEqual([expect.stringMatching(/^\/main\.js\?t=\d+$/)])
     const [address = ''] = page.coming
     const asked = get(served.socket, address)
     await get(served.socket, '/go')
@@ -209,6 +211,7 @@ describe('a dev server in a worker', () => {
     const page = await openPage(served)
     await served.worker.put([file('a.ts', 'import.meta.hot?.accept(); export const = 1')])
     await served.server.update(2, [{ path: 'a.ts', kind: 'modified' }])
+    await expect.poll(() => page.coming, { timeout: 30_000 }).toHaveLength(1)
     const [address = ''] = page.coming
     expect(await get(served.socket, address)).toEqual({ status: 500, text: '' })
     expect(await page.next()).toEqual({ type: 'update', updates: [] })
