@@ -19,7 +19,6 @@ export async function finishRest(
   plan: TaskPlan,
 ): Promise<Diagnostic[]> {
   try {
-    await worker.setCpuWeight(CPU_WEIGHTS.afterPublish)
     await buildVariant(worker, options, plan)
     const found: Diagnostic[] = []
     for (const set of options.envSets ?? []) found.push(...(await buildEnvSet(worker, options, plan, set)))
@@ -103,6 +102,7 @@ function asWorkerError(error: unknown): WorkerError {
 
 async function runChecks(worker: Worker, options: BuildOptions, plan: TaskPlan): Promise<Diagnostic[]> {
   const found: Diagnostic[] = []
+  await worker.setCpuWeight(CPU_WEIGHTS.check)
   for (const check of plan.checks) {
     const lines: string[] = []
     const outcome = await worker.run(check, (line) => {

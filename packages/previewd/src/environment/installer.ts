@@ -1,7 +1,15 @@
 import { posix } from 'node:path'
 import { stringify } from 'yaml'
 import type { InstallProgress } from '../model/environment.ts'
-import type { Bind, InputEntry, TaskOutcome, Worker, WorkerLimits, Workers } from '../model/worker.ts'
+import {
+  type Bind,
+  CPU_WEIGHTS,
+  type InputEntry,
+  type TaskOutcome,
+  type Worker,
+  type WorkerLimits,
+  type Workers,
+} from '../model/worker.ts'
 import { type InstalledTree, readInstalledTree, STORE_TARGET } from './environment-tree.ts'
 import type { InstallPlan, PlannedLock } from './install-plan.ts'
 import type { LockedPackage } from './locked-packages.ts'
@@ -84,7 +92,7 @@ function limitsOf({ timeoutMs }: InstallerOptions): WorkerLimits {
     wallMs: timeoutMs,
     appBytes: 512 * MIB,
     tmpBytes: 512 * MIB,
-    cpuWeight: 100,
+    cpuWeight: CPU_WEIGHTS.install,
     // Every package is told of several times.
     logBytes: 64 * MIB,
   }

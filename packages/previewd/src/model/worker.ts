@@ -190,11 +190,13 @@ export type OutputEntry =
 /** Shares of the processor, for {@link WorkerLimits}: somebody looks at a session, waits for a build, and asks for a check later. */
 export const CPU_WEIGHTS = {
   session: 200,
+  /** A first preview has to wait for it. */
+  install: 100,
+  clone: 50,
   build: 40,
   /** What is made for whoever comes next. */
   background: 20,
-  /** What is left of a build when it is published, type checks above all. */
-  afterPublish: 10,
+  check: 10,
   /** The least there is: whatever else runs comes first. */
   waiting: 1,
 } as const
@@ -218,7 +220,7 @@ export interface Worker extends AsyncDisposable {
    * Resolves when it answers or has ended before it did.
    */
   serve(task: DevTask, revision: number, onLog?: (line: LogLine) => void): Promise<DevServer | TaskOutcome>
-  /** Its share of the processor from now on; see {@link WorkerLimits}. */
+  /** Its share of the processor from now on, see {@link CPU_WEIGHTS}; nothing of one that has ended. */
   setCpuWeight(weight: number): Promise<void>
   /** Memory that all its processes hold now, in bytes; 0 where that is not known. */
   memoryBytes(): Promise<number>

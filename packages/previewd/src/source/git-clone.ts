@@ -1,5 +1,11 @@
 import type { Egress } from '../model/egress.ts'
-import type { OutputEntry, Worker, WorkerLimits, Workers } from '../model/worker.ts'
+import {
+  CPU_WEIGHTS,
+  type OutputEntry,
+  type Worker,
+  type WorkerLimits,
+  type Workers,
+} from '../model/worker.ts'
 import { CloneError, type FailedClone } from './git-failure.ts'
 import type { GitToken } from './git-place.ts'
 import type { GitProgram } from './git-program.ts'
@@ -82,7 +88,7 @@ function workerLimits({ memoryBytes, timeoutMs }: CloneLimits): WorkerLimits {
     wallMs: timeoutMs,
     appBytes: Math.floor(memoryBytes * 0.75),
     tmpBytes: 16 * MIB,
-    cpuWeight: 50,
+    cpuWeight: CPU_WEIGHTS.clone,
     logBytes: NEVER_LOGGED,
   }
 }

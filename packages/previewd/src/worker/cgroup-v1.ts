@@ -13,6 +13,7 @@ import {
   readKeyedSum,
   removeGroup,
   sweepDeadDaemons,
+  writeSetting,
 } from './cgroup.ts'
 
 const SWEEP_TIMEOUT_MS = 5_000
@@ -71,7 +72,7 @@ function groupOf(directories: string[], memory: string, cpu: string): Cgroup {
     memoryBytes: () => readKeyedSum(join(memory, 'memory.stat'), ['total_rss', 'total_shmem']),
     peakMemoryBytes: async () =>
       Number(await readFile(join(memory, 'memory.max_usage_in_bytes'), 'utf8').catch(() => '0')),
-    setCpuWeight: (weight) => makeGroup(cpu, { 'cpu.shares': sharesOf(weight) }),
+    setCpuWeight: (weight) => writeSetting(cpu, 'cpu.shares', sharesOf(weight)),
     destroy: async (timeoutMs) => {
       const results = await Promise.all(directories.map((directory) => emptyAndRemove(directory, timeoutMs)))
       return results.every(Boolean)

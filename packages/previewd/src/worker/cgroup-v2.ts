@@ -14,6 +14,7 @@ import {
   readMembers,
   removeGroup,
   sweepDeadDaemons,
+  writeSetting,
 } from './cgroup.ts'
 
 const SWEEP_TIMEOUT_MS = 5_000
@@ -127,7 +128,7 @@ function groupAt(directory: string): Cgroup {
     memoryBytes: () => readKeyedSum(join(directory, 'memory.stat'), ['anon', 'shmem']),
     peakMemoryBytes: async () =>
       Number(await readFile(join(directory, 'memory.peak'), 'utf8').catch(() => '0')),
-    setCpuWeight: (weight) => makeGroup(directory, { 'cpu.weight': String(weight) }),
+    setCpuWeight: (weight) => writeSetting(directory, 'cpu.weight', String(weight)),
     destroy: async (timeoutMs) => {
       // Kills members and those that fork meanwhile at once; since Linux 5.14, the loop below does for the rest.
       if (await isWritable(join(directory, 'cgroup.kill')))

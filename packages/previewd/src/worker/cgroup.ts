@@ -128,5 +128,10 @@ export async function isWritable(path: string): Promise<boolean> {
 
 export async function makeGroup(directory: string, settings: Record<string, string>): Promise<void> {
   await mkdir(directory, { recursive: true })
-  for (const [name, value] of Object.entries(settings)) await writeFile(join(directory, name), value)
+  for (const [name, value] of Object.entries(settings)) await writeSetting(directory, name, value)
+}
+
+/** Rejects with ENOENT where the group is gone: it must not come back. */
+export async function writeSetting(directory: string, name: string, value: string): Promise<void> {
+  await writeFile(join(directory, name), value)
 }

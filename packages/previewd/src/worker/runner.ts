@@ -127,14 +127,18 @@ export class Runner implements Worker {
   /** Gives one that waited what it was launched without: a share of the processor, and the name of its socket. */
   async leaveThePool(cpuWeight: number, socket: string | undefined): Promise<void> {
     this.waited = true
-    await this.setCpuWeight(cpuWeight)
+    await this.#parts.cgroup?.setCpuWeight(cpuWeight)
     if (this.#socket === undefined || socket === undefined) return
     await rename(this.#socket, socket)
     this.#socket = socket
   }
 
   async setCpuWeight(weight: number): Promise<void> {
-    await this.#parts.cgroup?.setCpuWeight(weight)
+    try {
+      await this.#parts.cgroup?.setCpuWeight(weight)
+    } catch (error) {
+      if (!this.hasEnded) throw error
+    }
   }
 
   /** Loads the tools that a folder finds; rejects where that failed, which leaves a worker as good as a new one. */

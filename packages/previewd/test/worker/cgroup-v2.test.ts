@@ -60,6 +60,12 @@ describe('control groups v2', () => {
     expect(cgroup.joinFiles).toEqual([join(directory, 'cgroup.procs')])
     await writeFile(join(directory, 'memory.events'), 'low 0\noom 3\noom_kill 2\noom_group_kill 0\n')
     expect(await cgroup.oomKills()).toBe(2)
+    await cgroup.setCpuWeight(10)
+    expect(await read('cpu.weight')).toBe('10')
+    // A group that is gone does not come back by this.
+    await rm(directory, { recursive: true })
+    await expect(cgroup.setCpuWeight(10)).rejects.toThrow('ENOENT')
+    expect(await readdir(join(own, 'previewd', daemon))).not.toContain('project-0')
   })
 
   it('are made at the root where the daemon shares its group with others', async () => {

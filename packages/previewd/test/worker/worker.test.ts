@@ -260,6 +260,7 @@ describe('slots', () => {
     const waiting = expect(small.start()).rejects.toMatchObject({ code: 'SHUTTING_DOWN' })
     await small.workers.close()
     await waiting
+    await worker.setCpuWeight(1)
     expect((await running).outcome.kind).toBe('canceled')
   })
 })
