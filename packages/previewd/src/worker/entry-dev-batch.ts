@@ -1,10 +1,10 @@
 import { basename, dirname, normalize } from 'node:path'
 import type { ToolError } from '../model/worker.ts'
-import { COMING_EVENT, type ComingModules, importedBy, type Update } from './entry-dev-coming.ts'
-import type { MissingPaths } from './entry-dev-missing.ts'
+import { COMING_EVENT, importedBy, type Update } from './entry-dev-coming.ts'
 import {
   type DevEnvironment,
   REVISION_EVENT,
+  type RequestWatchers,
   type ResolvedDevConfig,
   type ViteDevServer,
 } from './entry-dev-vite.ts'
@@ -26,13 +26,11 @@ const CONFIG_NAME = /^vite\.config\.[cm]?[jt]s$/
 const SETTLE_TIMEOUT_MS = 10_000
 
 /** The Vite servers of a session, as they are now: a framework that restarts has others. */
-export interface SessionServers {
+export interface SessionServers extends RequestWatchers {
   /** The one that pages talk to. */
   readonly main: ViteDevServer
   /** Those that only render. */
   readonly others: readonly ViteDevServer[]
-  readonly missing: MissingPaths
-  readonly coming: ComingModules
   /** Which bundle of the dependencies it started from. */
   readonly bundle?: string
   /** Waits for what is made of changed files outside of Vite; true where pages have to be reloaded for it. */
@@ -143,9 +141,9 @@ export class HotBatches {
     if (events.some((event) => this.#wasMissed(event))) this.#holdsReload = true
     if (this.#held.some((update) => this.#gone.has(this.#fileOf(update) ?? ''))) this.#holdsReload = true
     const wasWhole = this.#broken.size === 0
-    await nextMillisecond()
     const compiling = this.#compile(events)
-    if (!this.#holdsReload) this.#foretell(compiling)
+    // What did not compile before may not now either, and browsers say in the console what they did not get.
+    if (wasWhole && !this.#holdsReload) this.#foretell(compiling)
     const errors = await compiling
     if (errors.length > 0) {
       // Vite's client takes an overlay before its first update for a page that never ran, and would reload to heal it.
@@ -180,6 +178,7 @@ export class HotBatches {
     for (const file of [...this.#heldFiles(), ...this.#leftBy(events)]) {
       if (!files.has(file)) files.set(file, 'change')
     }
+    if (files.size > 0) await nextMillisecond()
     const results = await Promise.all(
       [...files].map(async ([file, kind]) => {
         const outcomes = kind === 'unlink' ? [] : await Promise.allSettled(this.#transforms(file))
@@ -309,7 +308,7 @@ async function settled(call: () => unknown[], timeoutMs: number | undefined): Pr
 }
 
 /**
- * Up to version 5 Vite does not keep what it began to make in the millisecond in which the module was invalidated, and
+ * Up to version 6 Vite does not keep what it began to make in the millisecond in which the module was invalidated, and
  * would make it once more for each page that asks.
  */
 async function nextMillisecond(): Promise<void> {

@@ -45,14 +45,14 @@ export async function loadFramework(cwd: string): Promise<boolean> {
 async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
-  const [missing, coming] = [new MissingPaths(), new ComingModules()]
+  const watchers = { missing: new MissingPaths(), coming: new ComingModules() }
   const vite = (await import(viteEntry(folder))) as Vite
   const main = await vite.createServer({
     root: cwd,
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin({ missing, coming, token, version: vite.version })],
+    plugins: [sessionPlugin(watchers, { token, version: vite.version })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)
@@ -60,8 +60,7 @@ async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<Sessi
   return {
     main,
     others: [],
-    missing,
-    coming,
+    ...watchers,
     ...(bundle !== undefined && bundle === bundleOf(main) && { bundle }),
   }
 }
@@ -106,7 +105,7 @@ async function startAstro({ cwd, port, mode }: ServerPlace): Promise<SessionServ
     vite: {
       clearScreen: false,
       server: { strictPort: true },
-      plugins: [sessionPlugin({ missing: servers.missing, coming: servers.coming, onServer: servers.add })],
+      plugins: [sessionPlugin(servers, { onServer: servers.add })],
     },
   })
   return servers
@@ -139,7 +138,7 @@ async function startNuxt({ cwd, port }: ServerPlace): Promise<SessionServers> {
   await runCommand('dev', args, {
     overrides: {
       vite: {
-        plugins: [sessionPlugin({ missing: servers.missing, coming: servers.coming, onServer: servers.add })],
+        plugins: [sessionPlugin(servers, { onServer: servers.add })],
       },
       devServerHandlers: [
         { route: HOT_MODULE, handler: Object.assign(sendHotModule, { __is_handler__: true }) },

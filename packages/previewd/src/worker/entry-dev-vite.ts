@@ -94,9 +94,13 @@ if (hot && client) {
 }
 `
 
+/** What follows the requests of pages. */
+export interface RequestWatchers {
+  readonly missing: MissingPaths
+  readonly coming: ComingModules
+}
+
 interface SessionPluginOptions {
-  missing: MissingPaths
-  coming: ComingModules
   token?: string | undefined
   /** Of Vite; the newest where it is left out. */
   version?: string | undefined
@@ -108,13 +112,10 @@ interface SessionPluginOptions {
  * Adapts the project's own configuration to a session: nobody watches files (the host says what changed), the page's
  * own address is that of the hot updates too, and Host is checked by who stands in front.
  */
-export function sessionPlugin({
-  missing,
-  coming,
-  token,
-  version = '',
-  onServer,
-}: SessionPluginOptions): object {
+export function sessionPlugin(
+  { missing, coming }: RequestWatchers,
+  { token, version = '', onServer }: SessionPluginOptions,
+): object {
   const reloads = new Reloads()
   return {
     name: 'previewd:session',

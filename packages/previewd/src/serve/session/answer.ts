@@ -22,7 +22,8 @@ export interface AskedOfSession {
 
 /**
  * Answers a request of an editor from the session: from its last page while that is what the session would show, else
- * from its dev server. False where there is no session to answer it, or the published build shows the same sooner.
+ * from its dev server. False where there is no session to answer it, or the published build shows the same sooner. For a page,
+ * a session that sleeps wakes.
  */
 export async function answerAsSession(
   req: IncomingMessage,
