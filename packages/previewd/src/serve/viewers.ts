@@ -23,89 +23,111 @@ export interface OpenViewers extends Viewers {
   forget(project: string): void
 }
 
+export function createViewers(options: { now?: () => number } = {}): OpenViewers {
+  return new PageCounts(options.now ?? Date.now)
+}
+
 /**
  * Counts the pages that show a project, and keeps the newest revision that one of them painted. The last
  * page of a project counts for a moment after it left: most that leave are being reloaded.
  */
-export function createViewers(options: { now?: () => number } = {}): OpenViewers {
-  const { now = Date.now } = options
-  const counts = new Map<string, number>()
+class PageCounts implements OpenViewers {
+  readonly #now: () => number
+  readonly #counts = new Map<string, number>()
   /** The generation of the session's page that came first or was painted last; none where one of the build came after it. */
-  const onScreen = new Map<string, string | undefined>()
+  readonly #onScreen = new Map<string, string | undefined>()
   /** Projects whose last page left a moment ago. */
-  const leaving = new Map<string, NodeJS.Timeout>()
-  const reports = new Map<string, Painted>()
-  const listeners = new Set<(project: string) => void>()
-  let pages = 0
-  const tell = (project: string): void => {
-    for (const listener of listeners) listener(project)
+  readonly #leaving = new Map<string, NodeJS.Timeout>()
+  readonly #reports = new Map<string, Painted>()
+  readonly #listeners = new Set<(project: string) => void>()
+  #pages = 0
+
+  constructor(now: () => number) {
+    this.#now = now
   }
-  const add = (project: string, change: 1 | -1): void => {
-    const count = (counts.get(project) ?? 0) + change
-    if (count === 0) counts.delete(project)
-    else counts.set(project, count)
-    pages += change
-    tell(project)
+
+  count(project: string): number {
+    return this.#counts.get(project) ?? (this.#leaving.has(project) ? 1 : 0)
   }
-  const linger = (project: string): void => {
+
+  painted(project: string): Painted | undefined {
+    return this.#reports.get(project)
+  }
+
+  isChangingOver(project: string, generation: string | undefined): boolean {
+    return this.#onScreen.has(project) && this.#onScreen.get(project) !== generation
+  }
+
+  listen(listener: (project: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  enter(project: string): ViewerPage | undefined {
+    if (this.#pages >= MAX_PAGES || (this.#counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT)
+      return undefined
+    let isInside = true
+    let session: { generation: string | undefined } | undefined
+    clearTimeout(this.#leaving.get(project))
+    this.#leaving.delete(project)
+    this.#add(project, 1)
+    return {
+      shows: (mode, generation) => {
+        session = mode === 'session' ? { generation } : undefined
+        if (!isInside) return
+        if (!session) this.#onScreen.set(project, undefined)
+        else if (!this.#onScreen.has(project)) this.#onScreen.set(project, generation)
+      },
+      report: (said) => {
+        if (isInside && session && this.isChangingOver(project, session.generation)) {
+          this.#onScreen.set(project, session.generation)
+          this.#tell(project)
+        }
+        this.#report(project, said)
+      },
+      leave: () => {
+        if (!isInside) return
+        isInside = false
+        if (this.#counts.get(project) === 1) this.#linger(project)
+        this.#add(project, -1)
+      },
+    }
+  }
+
+  forget(project: string): void {
+    this.#reports.delete(project)
+  }
+
+  #tell(project: string): void {
+    for (const listener of this.#listeners) listener(project)
+  }
+
+  #add(project: string, change: 1 | -1): void {
+    const count = (this.#counts.get(project) ?? 0) + change
+    if (count === 0) this.#counts.delete(project)
+    else this.#counts.set(project, count)
+    this.#pages += change
+    this.#tell(project)
+  }
+
+  #linger(project: string): void {
     const timer = setTimeout(() => {
-      leaving.delete(project)
-      onScreen.delete(project)
-      tell(project)
+      this.#leaving.delete(project)
+      this.#onScreen.delete(project)
+      this.#tell(project)
     }, GRACE_MS)
-    leaving.set(project, timer.unref())
+    this.#leaving.set(project, timer.unref())
   }
-  const comeBack = (project: string): void => {
-    clearTimeout(leaving.get(project))
-    leaving.delete(project)
-  }
-  const report = (project: string, said: Omit<Painted, 'at'>): void => {
-    const kept = reports.get(project)
+
+  #report(project: string, said: Omit<Painted, 'at'>): void {
+    const kept = this.#reports.get(project)
     if (kept !== undefined && !supersedes(said, kept)) return
     // Reports are kept in the order of their age, so that the first key is the oldest.
-    reports.delete(project)
-    reports.set(project, { ...said, at: new Date(now()).toISOString() })
-    const [oldest] = reports.keys()
-    if (reports.size > MAX_PROJECTS && oldest !== undefined) reports.delete(oldest)
-    tell(project)
-  }
-  return {
-    count: (project) => counts.get(project) ?? (leaving.has(project) ? 1 : 0),
-    painted: (project) => reports.get(project),
-    isChangingOver: (project, generation) => onScreen.has(project) && onScreen.get(project) !== generation,
-    listen(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    enter(project) {
-      if (pages >= MAX_PAGES || (counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT) return undefined
-      let inside = true
-      let shown: { mode: 'session' | 'build'; generation: string | undefined } | undefined
-      comeBack(project)
-      add(project, 1)
-      return {
-        shows(mode, generation) {
-          shown = { mode, generation }
-          if (!inside) return
-          if (mode === 'build') onScreen.set(project, undefined)
-          else if (!onScreen.has(project)) onScreen.set(project, generation)
-        },
-        report(said) {
-          if (inside && shown?.mode === 'session' && onScreen.get(project) !== shown.generation) {
-            onScreen.set(project, shown.generation)
-            tell(project)
-          }
-          report(project, said)
-        },
-        leave() {
-          if (!inside) return
-          inside = false
-          if (counts.get(project) === 1) linger(project)
-          add(project, -1)
-        },
-      }
-    },
-    forget: (project) => void reports.delete(project),
+    this.#reports.delete(project)
+    this.#reports.set(project, { ...said, at: new Date(this.#now()).toISOString() })
+    const [oldest] = this.#reports.keys()
+    if (this.#reports.size > MAX_PROJECTS && oldest !== undefined) this.#reports.delete(oldest)
+    this.#tell(project)
   }
 }
 

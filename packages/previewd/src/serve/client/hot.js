@@ -60,16 +60,10 @@ export function followHotUpdates({ mode }, { errors, screen, settling, changeOve
   }
   Object.defineProperty(window, '__previewd', { value: Object.freeze(client) })
   if (mode === 'session') {
-    import('/@previewd/hot').catch(importBelowBase).then(
-      () => {
-        isHot = true
-        greet()
-      },
-      () => {
-        isHot = false
-        greet()
-      },
-    )
+    void importHotModule().then((isThere) => {
+      isHot = isThere
+      greet()
+    })
   }
 
   return {
@@ -92,6 +86,14 @@ function askAhead(url) {
   link.href = url
   link.onload = link.onerror = () => link.remove()
   document.head?.append(link)
+}
+
+/** Whether there is one. */
+function importHotModule() {
+  return import('/@previewd/hot').catch(importBelowBase).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** A dev server with a base has its own modules below it, as the address of Vite's client shows. */
