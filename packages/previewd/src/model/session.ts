@@ -72,9 +72,11 @@ export interface RecordedAnswer {
   isGzipped: boolean
 }
 
-/** The last page of a session that sleeps or wakes, of the revision that the project still has. */
+/** The last page of a session that sleeps or wakes, as far as it is that of the revision that the project has now. */
 export interface RecordedPage {
   readonly revision: number
+  /** Nothing of it has changed since it was recorded; what has, the dev server alone can answer. */
+  readonly isWhole: boolean
   /** See {@link SessionAddress}. */
   readonly generation: string
   /** Addresses of the modules that the page imports, in the order in which it came to them. */
@@ -111,7 +113,7 @@ export interface Sessions {
   address(project: string): SessionAddress | undefined
   /** The same, of a session that starts as soon as it is live; undefined where it does not come to that. */
   untilLive(project: string): Promise<SessionAddress | undefined>
-  /** What its page can be shown from while it wakes, and until something changes; undefined where there is nothing. */
+  /** What its page can be shown from while it wakes, and until something changes then; undefined where there is nothing. */
   recorded(project: string): Promise<RecordedPage | undefined>
   /**
    * Brings the newest files and settings into a session, as soon as it is live; one that is in `error` is started

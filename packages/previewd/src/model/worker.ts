@@ -145,6 +145,18 @@ export interface DevUpdate {
   errors: ToolError[]
 }
 
+/** A module as the pages of a dev server have it. */
+export interface ModuleOfPage {
+  /** Of its address, as Vite writes it. */
+  path: string
+  /** Of the project, which it was made of; relative to its folder. */
+  file?: string
+  /** A plugin made it, of whatever it likes. */
+  isMadeUp?: boolean
+  /** Those whose code was made with it, by their place in the list. */
+  importers: number[]
+}
+
 /** A dev server that listens in a worker. */
 export interface DevServer {
   /** A unix socket on the host at which it speaks HTTP and WebSocket. */
@@ -169,6 +181,8 @@ export interface DevServer {
    * could not go on with those. Resolves with its bundle; rejects as `update` does.
    */
   freshen(): Promise<string | undefined>
+  /** What it has transformed for pages. Undefined where it does not tell, or they are too many; rejects as `update` does. */
+  modules(): Promise<readonly ModuleOfPage[] | undefined>
 }
 
 export interface LogLine {

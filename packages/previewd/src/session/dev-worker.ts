@@ -224,19 +224,18 @@ export class DevWorker {
     const { task } = this.serving
     // Other servers have caches of their own, in places of their own.
     if (task.kind !== 'vite-dev' || task.framework) return
+    const pageFile = posix.join(posix.relative('/app', task.root), 'index.html')
     await kept.keep(project, {
       worker: this.#worker,
       server: this.server,
       environment: this.environment,
       folder: task.root,
-      requests: this.#isOfOnePage(task.root) ? requests : requests.filter(({ accept }) => accept !== 'page'),
-      page: { revision: this.#revision, settingsKey, generation: this.generation, token: this.#token },
+      // Elsewhere the server writes its pages, and may write others the next time.
+      requests: this.#files.has(pageFile) ? requests : requests.filter(({ accept }) => accept !== 'page'),
+      pageFile,
+      page: { settingsKey, generation: this.generation, token: this.#token },
+      files: this.#files,
     })
-  }
-
-  /** Elsewhere the server writes its pages, and may write others the next time. */
-  #isOfOnePage(root: string): boolean {
-    return this.#files.has(posix.join(posix.relative('/app', root), 'index.html'))
   }
 
   /** Writes the dependencies that it has bundled to a pack. */

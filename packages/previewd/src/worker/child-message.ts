@@ -8,6 +8,7 @@ const path = z.string().max(MAX_PATH_BYTES)
 const position = z.number().int().min(0).max(0x7fffffff)
 /** A hash. */
 const bundle = z.string().max(64)
+const MAX_MODULES = 20_000
 const MAX_ERRORS = 100
 const MAX_LINES = 4096
 
@@ -21,6 +22,13 @@ const toolError = z.object({
   column: position.exactOptional(),
   frame: text.exactOptional(),
   stack: text.exactOptional(),
+})
+
+const moduleOfPage = z.object({
+  path: z.string(),
+  file: path.exactOptional(),
+  isMadeUp: z.boolean().exactOptional(),
+  importers: z.array(position).max(MAX_MODULES),
 })
 
 const messages = z.discriminatedUnion('type', [
@@ -39,6 +47,11 @@ const messages = z.discriminatedUnion('type', [
   z.object({ type: z.literal('log-cut'), id }),
   z.object({ type: z.literal('serving'), id, bundle: bundle.exactOptional() }),
   z.object({ type: z.literal('freshened'), id, bundle: bundle.exactOptional() }),
+  z.object({
+    type: z.literal('modules'),
+    id,
+    modules: z.array(moduleOfPage).max(MAX_MODULES).exactOptional(),
+  }),
   z.object({
     type: z.literal('changed'),
     id,

@@ -31,6 +31,8 @@ export interface DevEnvironment {
 
 interface ModuleGraph {
   idToModuleMap: Map<string, ServedModule>
+  /** Also the files that a module was made with and that are none themselves. */
+  fileToModulesMap: Map<string, Set<ServedModule>>
   urlToModuleMap: Map<string, { file?: string | null }>
   getModulesByFile(file: string): Set<ServedModule> | undefined
   invalidateModule(module: ServedModule): void
@@ -40,6 +42,9 @@ export interface ServedModule {
   url: string
   file: string | null
   importers: Set<ServedModule>
+  type?: 'js' | 'css' | 'asset'
+  /** Addresses of the modules that its code imports at its top; since version 5. */
+  staticImportedUrls?: Set<string>
   /** When an update was sent for it last; importers name it with this time from then on. 0: never. */
   lastHMRTimestamp: number
   transformResult: { code: string } | null

@@ -2,10 +2,11 @@ import http from 'node:http'
 import { createServer, Socket } from 'node:net'
 import { join, relative } from 'node:path'
 import type { FileChange } from '../model/files.ts'
-import type { ToolError } from '../model/worker.ts'
+import type { ModuleOfPage, ToolError } from '../model/worker.ts'
 import { type BatchResult, type FileEvent, HotBatches, type SessionServers } from './entry-dev-batch.ts'
 import { loadFramework, startServers } from './entry-dev-frameworks.ts'
 import { freshen } from './entry-dev-fresh.ts'
+import { modulesOfPages } from './entry-dev-graph.ts'
 import { tidyAtRest } from './entry-dev-rest.ts'
 import { loadTailwindAnew } from './entry-dev-tailwind.ts'
 import { observeWrites } from './entry-dev-writes.ts'
@@ -28,11 +29,13 @@ export type DevRequest =
   /** Paths are relative to /app. */
   | { type: 'update'; id: number; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen'; id: number }
+  | { type: 'modules'; id: number }
 
 export type DevAnswer =
   /** Where it does not accept at the host's socket, somebody has to join that to its port. */
   | { type: 'listening'; accepts: boolean; bundle?: string }
   | { type: 'freshened'; id: number; bundle?: string }
+  | { type: 'modules'; id: number; modules?: ModuleOfPage[] }
   | { type: 'failed'; errors: ToolError[] }
   | ({ type: 'updated'; id: number } & BatchResult)
 
@@ -79,7 +82,8 @@ class DevHost {
     if (request.type === 'rehearse') this.#answer(await this.#rehearse(request.cwd))
     else if (request.type === 'start') await this.#start(request)
     else if (request.type === 'update') await this.#update(request)
-    else await this.#freshen(request.id)
+    else if (request.type === 'freshen') await this.#freshen(request.id)
+    else this.#tellModules(request.id)
   }
 
   async #start({ env, revision, framework, ...place }: DevRequest & { type: 'start' }): Promise<void> {
@@ -117,6 +121,11 @@ class DevHost {
   async #freshen(id: number): Promise<void> {
     const bundle = this.#servers && (await freshen(this.#servers.main))
     this.#answer({ type: 'freshened', id, ...(bundle === undefined ? {} : { bundle }) })
+  }
+
+  #tellModules(id: number): void {
+    const modules = this.#servers && modulesOfPages(this.#servers.main)
+    this.#answer({ type: 'modules', id, ...(modules && { modules }) })
   }
 
   async #update({ id, revision, changed, reload }: DevRequest & { type: 'update' }): Promise<void> {

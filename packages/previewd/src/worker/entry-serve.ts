@@ -58,6 +58,11 @@ export class DevServerRunner {
     else this.#channel.send({ type: 'freshened', id })
   }
 
+  tellModules(id: number): void {
+    if (this.#wire) sendOnWire(this.#wire, { type: 'modules', id } satisfies DevRequest)
+    else this.#channel.send({ type: 'modules', id })
+  }
+
   #readAnswers(
     id: number,
     port: number,
@@ -75,7 +80,7 @@ export class DevServerRunner {
           else if (answer.type === 'updated') {
             const { id, kind, errors } = answer
             this.#channel.send({ type: 'changed', id, kind, errors })
-          } else if (answer.type === 'freshened') this.#channel.send(answer)
+          } else if (answer.type === 'freshened' || answer.type === 'modules') this.#channel.send(answer)
         }
       } catch (error) {
         // The project's code wrote here: nothing of this server can be believed any more.

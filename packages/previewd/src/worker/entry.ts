@@ -30,6 +30,7 @@ function receive(message: HostMessage): void {
   else if (message.type === 'serve') void devServer?.serve(message.id, message.task)
   else if (message.type === 'change') tellOfChange(message)
   else if (message.type === 'freshen') devServer?.freshen(message.id)
+  else if (message.type === 'modules') devServer?.tellModules(message.id)
   else if (message.type === 'collect') void collector.run(message.id, message.directory)
   else collector.cancel(message.id)
 }

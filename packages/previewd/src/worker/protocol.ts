@@ -4,13 +4,15 @@
  * named. Both halves import this file; it depends on nothing but Node.
  */
 import type { FileChange } from '../model/files.ts'
-import type { ToolError, ViteBuildOptions } from '../model/worker.ts'
+import type { ModuleOfPage, ToolError, ViteBuildOptions } from '../model/worker.ts'
 
 export const PROTOCOL_VERSION = 1
 export const MAX_FRAME_BYTES = 1024 * 1024
 /** Longest log line; longer ones are cut into pieces. */
 export const MAX_LINE_BYTES = 8 * 1024
 export const MAX_PATH_BYTES = 1024
+/** Of the list of a dev server's modules, which is one message. */
+export const MAX_GRAPH_BYTES = 900 * 1024
 /** File descriptor of the channel in the child. */
 export const CHANNEL_FD = 3
 /** File descriptor of the listening socket in the child of a session. */
@@ -50,6 +52,8 @@ export type HostMessage =
   | { type: 'serve'; id: number; task: ServeRequest }
   | { type: 'change'; id: number; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen'; id: number }
+  /** Which modules its pages have. Answered with the same. */
+  | { type: 'modules'; id: number }
   | { type: 'collect'; id: number; directory: string }
   | { type: 'collect-cancel'; id: number }
 
@@ -73,6 +77,7 @@ export type ChildMessage =
   | { type: 'serving'; id: number; bundle?: string }
   | { type: 'changed'; id: number; kind: 'none' | 'hmr' | 'reload' | 'restart'; errors: ToolError[] }
   | { type: 'freshened'; id: number; bundle?: string }
+  | { type: 'modules'; id: number; modules?: ModuleOfPage[] }
   | {
       type: 'task-end'
       id: number

@@ -1,17 +1,23 @@
 import type { FileChange } from '../model/files.ts'
-import { type DevServer, type DevUpdate, type TaskOutcome, WorkerError } from '../model/worker.ts'
+import {
+  type DevServer,
+  type DevUpdate,
+  type ModuleOfPage,
+  type TaskOutcome,
+  WorkerError,
+} from '../model/worker.ts'
 import type { CheckedMessage } from './child-message.ts'
 import { type HostMessage, ProtocolError } from './protocol.ts'
 
-type DevMessage = Extract<CheckedMessage, { type: 'serving' | 'changed' | 'freshened' }>
+const DEV_MESSAGES = ['serving', 'changed', 'freshened', 'modules'] as const
+type DevMessage = Extract<CheckedMessage, { type: (typeof DEV_MESSAGES)[number] }>
 type Answer = Exclude<DevMessage, { type: 'serving' }>
 type Question =
   | { type: 'change'; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen' }
-type AnswerTo<Q extends Question> = Extract<
-  Answer,
-  { type: Q extends { type: 'change' } ? 'changed' : 'freshened' }
->
+  | { type: 'modules' }
+const ANSWERS = { change: 'changed', freshen: 'freshened', modules: 'modules' } as const
+type AnswerTo<Q extends Question> = Extract<Answer, { type: (typeof ANSWERS)[Q['type']] }>
 
 export interface RemoteDevServerParts {
   /** Of its task. */
@@ -24,6 +30,10 @@ export interface RemoteDevServerParts {
 
 /** Paths of a batch that are told one by one; a larger batch would not fit into a message. */
 const MAX_PATHS = 500
+
+export function isOfDevServer(message: CheckedMessage): message is DevMessage {
+  return (DEV_MESSAGES as readonly string[]).includes(message.type)
+}
 
 /** The host's view of the dev server in a worker. */
 export class RemoteDevServer implements DevServer {
@@ -83,6 +93,13 @@ export class RemoteDevServer implements DevServer {
     })
   }
 
+  async modules(): Promise<ModuleOfPage[] | undefined> {
+    return await this.#inTurn(async () => {
+      const { modules } = await this.#ask({ type: 'modules' })
+      return modules
+    })
+  }
+
   receive(message: DevMessage): void {
     if (message.type === 'serving') {
       if (message.id !== this.#parts.id) throw new ProtocolError('words of another dev server')
@@ -112,9 +129,8 @@ export class RemoteDevServer implements DevServer {
   async #ask<Q extends Question>(question: Q): Promise<AnswerTo<Q>> {
     if (this.#cause) throw this.#cause
     const id = this.#nextId++
-    const answer = question.type === 'change' ? 'changed' : 'freshened'
     const coming = new Promise<Answer>((resolve, reject) => {
-      this.#asked = { id, answer, resolve, reject }
+      this.#asked = { id, answer: ANSWERS[question.type], resolve, reject }
     })
     // Side by side: it may end before the question is sent, behind files that are many.
     const [answered] = await Promise.all([coming, this.#parts.send({ ...question, id })])

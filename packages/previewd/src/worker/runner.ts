@@ -21,7 +21,7 @@ import { Inputs } from './inputs.ts'
 import { endChain } from './launch.ts'
 import { OutputReceiver } from './output.ts'
 import { type ChildSettings, type HostMessage, PROTOCOL_VERSION, ProtocolError } from './protocol.ts'
-import { RemoteDevServer } from './remote-dev-server.ts'
+import { isOfDevServer, RemoteDevServer } from './remote-dev-server.ts'
 import { inApp, RunningTasks, type TaskEnd, toRequest, toServeRequest } from './tasks.ts'
 
 /** Why a worker is no more. */
@@ -231,7 +231,7 @@ export class Runner implements Worker {
       this.#settleReady.resolve()
     } else if (message.type === 'put-done') {
       this.#inputs.receive(message)
-    } else if (message.type === 'serving' || message.type === 'changed' || message.type === 'freshened') {
+    } else if (isOfDevServer(message)) {
       if (!this.#devServer) throw new ProtocolError('words of no dev server')
       this.#devServer.receive(message)
     } else if (message.type === 'entry' || message.type === 'collect-end') {

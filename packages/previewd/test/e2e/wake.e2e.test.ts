@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from './browser.ts'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
 import type { Client } from './client.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { sampleProject } from './sample-project.ts'
@@ -72,6 +72,40 @@ test('a project that wakes shows its build, then its last page, before its dev s
   expect(second.status.painted).toMatchObject({ revision: 4, errors: 0 })
   expect(await woken.page.textContent('#root')).toBe('fourth')
   expect(await woken.page.evaluate('window.typed')).toBe('kept')
+  expect(woken.problems).toEqual([])
+})
+
+test('of a page whose files were changed while it slept, only what was made of those is waited for', async () => {
+  await using daemon = await startDaemonUnderTest(ONE_SESSION)
+  const { client } = daemon
+  await client.push('changed', appOf('first'), { wait: 'built' })
+  await client.push('changed', {}, { wait: 'live' })
+  {
+    await using opened = await openPage(browser, client.previewUrl('changed'), { text: 'first' })
+    await untilSession(opened.page)
+    await client.push('changed', { 'src/show.js': code('second') }, { wait: 'painted' })
+    expect(opened.problems).toEqual([])
+  }
+  await client.session('changed', 'DELETE')
+  await client.push('neighbour', appOf('neighbour'), { wait: 'live' })
+  await using neighbour = await openPage(browser, client.previewUrl('neighbour'), { text: 'neighbour' })
+  await expect.poll(async () => (await client.status('neighbour')).session.viewers).toBe(1)
+  await client.push('changed', { 'src/show.js': code('third') }, { wait: 'applied' })
+  await client.session('changed', 'PUT')
+
+  // What is published meanwhile, before or after the change.
+  await using woken = await openPage(browser, client.previewUrl('changed'), { text: /second|third/ })
+  const changed = client.preview('changed', '/src/show.js')
+  expect((await client.preview('changed', '/src/main.js')).text).toContain('/src/show.js')
+  expect((await client.status('changed')).session.state).toBe('starting')
+  await neighbour.page.close()
+  await client.session('neighbour', 'DELETE')
+  expect((await changed).text).toContain('third')
+  await untilSession(woken.page)
+  await woken.page.getByText('third').waitFor()
+  const edited = await client.push('changed', { 'src/show.js': code('fourth') }, { wait: 'painted' })
+  expect(edited.status.painted).toMatchObject({ revision: 4, errors: 0 })
+  expect(await woken.page.textContent('#root')).toBe('fourth')
   expect(woken.problems).toEqual([])
 })
 

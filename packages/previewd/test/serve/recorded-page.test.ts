@@ -14,6 +14,7 @@ const get = async (path: string, headers: Record<string, string>) =>
 
 /** A session that wakes: its page was recorded, with an answer to everything. */
 const recorded: RecordedPage = {
+  isWhole: true,
   revision: 1,
   generation: 'one',
   modules: [],

@@ -4,7 +4,7 @@ import type { GatewayOptions } from '../gateway-options.ts'
 import { isNavigation } from '../navigation.ts'
 import { splitTarget } from '../request-path.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
-import { isInCurrentBuild, showsBuildFirst } from './build-first.ts'
+import { isInBuild, showsBuildFirst } from './build-first.ts'
 import type { FindFile } from './built-file.ts'
 import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
@@ -42,7 +42,11 @@ export async function answerAsSession(
     if (isThere) requests?.note(project.id, request, generation)
     else requests?.drop(project.id, request)
   }
-  const recorded = await sessions.recorded(project.id)
+  const kept = await sessions.recorded(project.id)
+  // It would stay blank for as long as the session wakes; what is published does not, even where that is older.
+  const isBlank = kept?.isWhole === false && sessions.address(project.id) === undefined
+  const isOfBuild = isBlank && (isNavigation(req) || (await isInBuild(req, project, options)))
+  const recorded = isOfBuild ? undefined : kept
   const answer = request && (await recorded?.find(request))
   if (recorded !== undefined && answer !== undefined) {
     const { revision, generation, modules } = recorded
@@ -52,7 +56,8 @@ export async function answerAsSession(
   }
   // A page that is shown already gets the rest of it as soon as the dev server answers; the build's is there.
   const isPart = recorded !== undefined && !isNavigation(req)
-  if (isPart && (await isInCurrentBuild(req, project, options))) return false
+  const isBuilt = isPart && project.published?.revision === project.revision
+  if (isBuilt && (await isInBuild(req, project, options))) return false
   const address = isPart ? await sessions.untilLive(project.id) : sessions.address(project.id)
   if (address === undefined) return false
   const { generation } = address

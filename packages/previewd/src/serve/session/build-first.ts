@@ -24,13 +24,13 @@ export function showsBuildFirst(
   return isCurrent && builds.get(id, published.buildId)?.server === undefined
 }
 
-/** Whether a page of that build may be asking, which must not wait for a dev server that starts behind it. */
-export async function isInCurrentBuild(
+/** Whether a page of what is published may be asking, which must not wait for a dev server that starts behind it. */
+export async function isInBuild(
   req: IncomingMessage,
-  { id, published, revision }: Project,
+  { id, published }: Project,
   { artifacts }: Pick<GatewayOptions, 'artifacts'>,
 ): Promise<boolean> {
-  if (published?.revision !== revision) return false
+  if (published === undefined) return false
   const path = decodePath(splitTarget(req.url ?? '').rawPath)
   const artifact = await artifacts.open(id, published.buildId).catch(() => undefined)
   return path !== undefined && artifact?.files.has(path.slice(1)) === true

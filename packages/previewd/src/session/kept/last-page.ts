@@ -1,16 +1,17 @@
 import { hash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ProjectSettings } from '../../model/project.ts'
-import type { PageRequests, RecordedPage } from '../../model/session.ts'
-import type { Projects } from '../../model/store.ts'
+import type { PageRequests } from '../../model/session.ts'
+import type { Files, Projects } from '../../model/store.ts'
 import { WorkerError } from '../../model/worker.ts'
 import type { DevWorker } from '../dev-worker.ts'
 import type { KeptFiles } from './kept-files.ts'
 import { askAll } from './record-page.ts'
-import type { Recording } from './recording.ts'
+import type { CurrentPage } from './recording.ts'
 
 export interface LastPageParts {
   projects: Projects
+  files: Files
   kept: KeptFiles
   /** What pages asked for. */
   requests: PageRequests
@@ -19,16 +20,17 @@ export interface LastPageParts {
 }
 
 /** A session that is wanted away does not stay longer for what would only make its next start faster. */
-const KEEP_TIMEOUT_MS = 3_000
+const KEEP_TIMEOUT_MS = 5_000
 
 /**
- * The page that a session had when it went to sleep: shown while it wakes, and as long as nothing has changed. The dev
- * server behind it is made to know the modules of that page; an edit before that has to reload it.
+ * The page that a session had when it went to sleep: shown while it wakes, as far as it still holds, and as long as
+ * nothing has changed since then. The dev server behind it is made to know the modules of that page; an edit before
+ * that has to reload it.
  */
 export class LastPage {
   readonly #parts: LastPageParts
   readonly #project: string
-  #opened: Promise<Recording | undefined> | undefined
+  #opened: Promise<CurrentPage | undefined> | undefined
   #isKnown = true
 
   constructor(parts: LastPageParts, project: string) {
@@ -38,20 +40,22 @@ export class LastPage {
 
   /** Looks for it; called when the session is wanted. */
   open(): void {
-    this.#opened ??= this.#parts.kept.page(this.#project).catch((error: unknown) => {
-      this.#parts.onError(error, `The last page of project ${this.#project} could not be read.`)
+    this.#opened ??= this.#open().catch((error: unknown) => {
+      // A project that was deleted meanwhile has none.
+      if (this.#parts.projects.get(this.#project))
+        this.#parts.onError(error, `The last page of project ${this.#project} could not be read.`)
       return undefined
     })
   }
 
-  /** Undefined unless it is of the files and settings that the project has now. */
-  async current(): Promise<(Recording & RecordedPage) | undefined> {
-    const recording = await this.#opened
+  /** Undefined where files or settings have changed since it was opened, or nothing of it could be used then. */
+  async current(): Promise<CurrentPage | undefined> {
+    const page = await this.#opened
     const project = this.#parts.projects.get(this.#project)
     const fits =
-      recording?.revision === project?.revision &&
-      recording?.index.settingsKey === (project && settingsKey(project.settings))
-    return fits ? recording : undefined
+      page?.revision === project?.revision &&
+      page?.index.settingsKey === (project && settingsKey(project.settings))
+    return fits ? page : undefined
   }
 
   /** Open pages may show modules that the dev server has not transformed yet. */
@@ -61,10 +65,10 @@ export class LastPage {
 
   /** The dev server answers. What was recorded is of no use where it calls its modules by other names. */
   async follow(worker: DevWorker): Promise<void> {
-    const recording = await this.current()
-    if (recording?.generation !== worker.generation) return await this.close()
+    const page = await this.current()
+    if (page?.generation !== worker.generation) return await this.close()
     this.#isKnown = false
-    void askAll(worker.server.socket, recording.requests).finally(() => {
+    void this.#makeKnown(worker, page).finally(() => {
       this.#isKnown = true
     })
   }
@@ -89,6 +93,29 @@ export class LastPage {
     const opened = this.#opened
     this.#opened = undefined
     await (await opened)?.close()
+  }
+
+  async #open(): Promise<CurrentPage | undefined> {
+    const recording = await this.#parts.kept.page(this.#project)
+    if (!recording) return undefined
+    try {
+      await using snapshot = await this.#parts.files.snapshot(this.#project)
+      const page = recording.at(snapshot)
+      if (!page) await recording.close()
+      return page
+    } catch (error) {
+      await recording.close()
+      throw error
+    }
+  }
+
+  /** Beginning with what an open page waits for. */
+  async #makeKnown({ server }: DevWorker, page: CurrentPage): Promise<void> {
+    const { stale = [], current = [] } = Object.groupBy(page.requests, (request) =>
+      page.isStale(request) ? 'stale' : 'current',
+    )
+    await askAll(server.socket, stale)
+    await askAll(server.socket, current)
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Environment } from '../../model/environment.ts'
+import type { Manifest } from '../../model/files.ts'
 import type { PageRequest } from '../../model/session.ts'
 import type { DevServer, Worker } from '../../model/worker.ts'
 
@@ -10,5 +11,9 @@ export interface Leaving {
   /** Folder of the dev server, absolute inside the sandbox. */
   folder: string
   requests: readonly PageRequest[]
-  page: { revision: number; settingsKey: string; generation: string; token: string }
+  /** Of the one page of its app, relative to the project's folder; a server that writes its pages itself need not have it. */
+  pageFile: string
+  page: { settingsKey: string; generation: string; token: string }
+  /** That it has. */
+  files: Manifest
 }

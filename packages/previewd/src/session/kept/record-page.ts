@@ -28,7 +28,7 @@ const compress = promisify(gzip)
  */
 export async function recordPage(
   path: string,
-  { server, requests, page }: Leaving,
+  { server, requests, pageFile, page, files }: Leaving,
   bundle: string | undefined,
 ): Promise<void> {
   const answers = new Map<PageRequest, Answer>()
@@ -39,10 +39,15 @@ export async function recordPage(
     if (total.bytes <= MAX_RECORDING_BYTES) answers.set(request, answer)
   })
   if (missing > 0) throw new WorkerError('ended', 'The dev server does not answer any more.')
+  // Not before: with a server that had to restart, it has only what it was asked for since.
+  const modules = await server.modules()
   const index: RecordingIndex = {
     format: FORMAT,
     ...page,
     ...(bundle === undefined ? {} : { bundle }),
+    pageFile,
+    ...(modules && { modules }),
+    files: [...files.values()],
     answers: [],
   }
   const pack = await PackWriter.create(path)

@@ -1,13 +1,16 @@
 import { PackFile } from '../../lib/pack/pack-file.ts'
+import type { FileEntry, Snapshot } from '../../model/files.ts'
 import type { PageRequest, RecordedAnswer, RecordedPage } from '../../model/session.ts'
+import type { ModuleOfPage } from '../../model/worker.ts'
+import { manifestDiff } from '../manifest-diff.ts'
+import { findStale, type IsStale } from './stale-answers.ts'
 
 /** The file in the pack that says what the others are. */
 export const INDEX = 'index.json'
-export const FORMAT = 1
+export const FORMAT = 2
 
 export interface RecordingIndex {
   format: typeof FORMAT
-  revision: number
   /** Of the settings that the project had. */
   settingsKey: string
   generation: string
@@ -15,11 +18,16 @@ export interface RecordingIndex {
   token: string
   /** Of the dependencies that the modules name. */
   bundle?: string
+  pageFile: string
+  /** What the answers were made of; missing where that is not known. */
+  modules?: readonly ModuleOfPage[]
+  /** All files that the project had. */
+  files: readonly FileEntry[]
   answers: { request: PageRequest; headers: string[]; file: string; isGzipped: boolean }[]
 }
 
 /** A page as it was recorded; its contents stay on the disk until they are asked for. */
-export class Recording implements RecordedPage {
+export class Recording {
   readonly index: Readonly<RecordingIndex>
   readonly #pack: PackFile
   readonly #answers: ReadonlyMap<string, RecordingIndex['answers'][number]>
@@ -42,20 +50,11 @@ export class Recording implements RecordedPage {
     return undefined
   }
 
-  get revision(): number {
-    return this.index.revision
-  }
-
-  get generation(): string {
-    return this.index.generation
-  }
-
-  get modules(): string[] {
-    return this.requests.flatMap(({ url, isModule }) => (isModule ? url : []))
-  }
-
-  get requests(): PageRequest[] {
-    return this.index.answers.map(({ request }) => request)
+  /** What of it holds for a later revision; undefined where that is not known of any of it. */
+  at({ revision, files }: Pick<Snapshot, 'revision' | 'files'>): CurrentPage | undefined {
+    const before = new Map(this.index.files.map((entry) => [entry.path, entry]))
+    const isStale = findStale(this.index, manifestDiff(before, files))
+    return isStale && new CurrentPage(this, revision, isStale)
   }
 
   async find(request: PageRequest): Promise<RecordedAnswer | undefined> {
@@ -86,4 +85,44 @@ export class Recording implements RecordedPage {
 
 function toKey({ url, accept }: PageRequest): string {
   return `${accept} ${url}`
+}
+
+/** The part of a recording that a dev server with the files of the revision would answer alike. */
+export class CurrentPage implements RecordedPage {
+  readonly revision: number
+  readonly isWhole: boolean
+  readonly isStale: IsStale
+  readonly #recording: Recording
+
+  constructor(recording: Recording, revision: number, isStale: IsStale) {
+    this.#recording = recording
+    this.revision = revision
+    this.isStale = isStale
+    this.isWhole = !this.requests.some(isStale)
+  }
+
+  get index(): Readonly<RecordingIndex> {
+    return this.#recording.index
+  }
+
+  get generation(): string {
+    return this.index.generation
+  }
+
+  /** All that the page asks for, also what only the dev server has now. */
+  get requests(): PageRequest[] {
+    return this.index.answers.map(({ request }) => request)
+  }
+
+  get modules(): string[] {
+    return this.requests.flatMap(({ url, isModule }) => (isModule ? url : []))
+  }
+
+  async find(request: PageRequest): Promise<RecordedAnswer | undefined> {
+    return this.isStale(request) ? undefined : await this.#recording.find(request)
+  }
+
+  async close(): Promise<void> {
+    await this.#recording.close()
+  }
 }

@@ -1,0 +1,49 @@
+import type { FileChange } from '../../model/files.ts'
+import type { PageRequest } from '../../model/session.ts'
+import { changePackages, changeWhatThereIs } from '../changes.ts'
+import type { RecordingIndex } from './recording.ts'
+
+/** What tools read besides the modules of a page. */
+const SETTINGS_FILES = /(?:^|\/)(?:[jt]sconfig[^/]*\.json|\.env[^/]*)$/
+
+/** Says of a recorded answer whether a dev server that starts with other files would give another one. */
+export type IsStale = (request: PageRequest) => boolean
+
+/**
+ * What no longer holds of recorded answers after files have changed: what was made of those, and whatever was made with
+ * that, as far as Vite itself knows. Undefined where any of them may be another now.
+ */
+export function findStale(
+  { pageFile, modules }: Pick<RecordingIndex, 'pageFile' | 'modules'>,
+  changes: readonly FileChange[],
+): IsStale | undefined {
+  if (changes.length === 0) return () => false
+  if (modules === undefined || changePackages(changes) || changeWhatThereIs(changes)) return undefined
+  const changed = new Set(changes.map(({ path }) => path))
+  const known = new Set([pageFile, ...modules.flatMap(({ file }) => file ?? [])])
+  if (changed.values().some((path) => !known.has(path) || SETTINGS_FILES.test(path))) return undefined
+  const stale = new Set(modules.filter(({ file, isMadeUp }) => isMadeUp || changed.has(file ?? '')))
+  // A set goes on with what is added to it meanwhile.
+  for (const { importers } of stale) {
+    for (const place of importers) {
+      const importer = modules[place]
+      if (importer) stale.add(importer)
+    }
+  }
+  const current = new Set(modules.map(({ path }) => path))
+  for (const { path } of stale) current.delete(path)
+  return ({ url, accept }) => {
+    if (accept === 'page') return changed.has(pageFile)
+    return !current.has(pathOf(url))
+  }
+}
+
+/** As Vite writes it; what no browser would send stays as it is, and names no module. */
+function pathOf(url: string): string {
+  const [path = ''] = url.split('?', 1)
+  try {
+    return decodeURI(path)
+  } catch {
+    return path
+  }
+}

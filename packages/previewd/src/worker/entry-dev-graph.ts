@@ -1,0 +1,43 @@
+import { isAbsolute, relative } from 'node:path'
+import type { ModuleOfPage } from '../model/worker.ts'
+import { HOT_MODULE, type ServedModule, type ViteDevServer } from './entry-dev-vite.ts'
+import { MAX_GRAPH_BYTES } from './protocol.ts'
+
+const APP = '/app'
+/** Modules without a file that are the same whatever the project's files say. */
+const OWN_MODULE = /^\/@(?:vite\/|react-refresh$)/
+
+/**
+ * What the modules of pages were made of, and which others their code depends on. Undefined where it is more than a message
+ * holds.
+ */
+export function modulesOfPages(server: ViteDevServer): ModuleOfPage[] | undefined {
+  const { moduleGraph } = server.environments?.client ?? server
+  const ofFiles = [...moduleGraph.fileToModulesMap.values()].flatMap((modules) => [...modules])
+  const modules = [...new Set([...moduleGraph.idToModuleMap.values(), ...ofFiles])]
+  const places = new Map(modules.map((module, place) => [module, place]))
+  const { base = '/', configFileDependencies = [] } = server.config
+  const ofConfig = new Set(configFileDependencies)
+  const described = modules.map((module) => ({
+    path: `${base.startsWith('/') ? base.replace(/\/$/, '') : ''}${module.url.replace(/[?#].*$/s, '')}`,
+    ...madeOf(module, ofConfig),
+    importers: [...module.importers]
+      .filter((importer) => dependsOn(importer, module))
+      .flatMap((importer) => places.get(importer) ?? []),
+  }))
+  return Buffer.byteLength(JSON.stringify(described)) <= MAX_GRAPH_BYTES ? described : undefined
+}
+
+/** Code that imports a module at its top names it and is no other when that is; so Vite has it, too, in updates. */
+function dependsOn({ type, staticImportedUrls }: ServedModule, { url }: ServedModule): boolean {
+  return type !== 'js' || staticImportedUrls?.has(url) !== true
+}
+
+function madeOf({ url, file }: ServedModule, ofConfig: ReadonlySet<string>): Partial<ModuleOfPage> {
+  if (url === HOT_MODULE || OWN_MODULE.test(url)) return {}
+  if (file === null || !isAbsolute(file)) return { isMadeUp: true }
+  const path = relative(APP, file)
+  // What the configuration is made of may change anything, as may whatever is no module at all.
+  const isOfProject = !path.startsWith('..') && !path.startsWith('node_modules/') && !ofConfig.has(file)
+  return isOfProject ? { file: path } : {}
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { PageRequest } from '../../../src/model/session.ts'
+import { SeenRequests } from '../../../src/serve/session/page-requests.ts'
+import { batchOf, openPipeline, type PipelineUnderTest } from '../../pipeline/pipeline-under-test.ts'
+import { askDevServer } from '../dev-server.ts'
+
+const CONFIG = `import { readFileSync } from 'node:fs'
+const notes = {
+  name: 'notes',
+  resolveId: (id) => (id === 'virtual:made-up' ? '\\0virtual:made-up' : undefined),
+  load: (id) => (id === '\\0virtual:made-up' ? 'export const madeUp = 1' : undefined),
+  transform(code, id) {
+    if (!id.endsWith('.note')) return undefined
+    const text = new URL('words.txt', import.meta.url).pathname
+    this.addWatchFile(text)
+    return 'export default ' + JSON.stringify(readFileSync(text, 'utf8'))
+  },
+}
+export default { plugins: [notes] }
+`
+const APP = {
+  'vite.config.js': CONFIG,
+  'index.html': '<script type="module" src="/main.js"></script>',
+  'main.js':
+    "import './top.js'\nimport { madeUp } from 'virtual:made-up'\nimport text from './x.note'\nconsole.log(madeUp, text)\n",
+  'top.js': "import './leaf.js'\n",
+  'leaf.js': 'console.log("leaf")\n',
+  'x.note': '',
+  'words.txt': 'first words',
+  'unused.js': '',
+}
+const MODULES = ['/main.js', '/top.js', '/leaf.js', '/x.note?import', '/@id/__x00__virtual:made-up']
+const REQUESTS: PageRequest[] = [
+  { url: '/', accept: 'page', isModule: false },
+  ...MODULES.map((url) => ({ url, accept: 'any' as const, isModule: true })),
+]
+
+const requests = new SeenRequests()
+let under: PipelineUnderTest
+beforeAll(async () => {
+  under = await openPipeline({ sessions: { requests } })
+})
+afterAll(async () => {
+  expect(under.errors).toEqual([])
+  await under[Symbol.asyncDispose]()
+})
+
+async function untilLive(project: string): Promise<string> {
+  under.sessions.ensure(project)
+  await expect.poll(() => under.sessions.view(project).state, { timeout: 100_000 }).toBe('live')
+  return under.sessions.address(project)?.socket ?? ''
+}
+
+/** Puts a session with a page to sleep, changes files, and asks what is there when it is wanted again. */
+async function recordedAfter(project: string, edit: Record<string, string>, deleted: string[] = []) {
+  await under.store.files.apply(project, { ...batchOf(edit), deleted })
+  under.sessions.ensure(project)
+  const page = await under.sessions.recorded(project)
+  const found = await Promise.all(REQUESTS.map((request) => page?.find(request)))
+  return (
+    page && {
+      revision: page.revision,
+      isWhole: page.isWhole,
+      there: REQUESTS.map(({ url }) => url).filter((_, place) => found[place]),
+    }
+  )
+}
+
+async function withPage(project: string, vite: number): Promise<void> {
+  under.store.projects.put(project, {})
+  const manifest = `{"type":"module","devDependencies":{"vite":"^${vite}.0.0"}}`
+  await under.store.files.apply(project, batchOf({ ...APP, 'package.json': manifest }))
+  const socket = await untilLive(project)
+  for (const request of REQUESTS) {
+    // Who takes everything gets no page.
+    if (request.accept !== 'page') expect((await askDevServer(socket, request.url)).status).toBe(200)
+    requests.note(project, request, 'g')
+  }
+  await under.sessions.stop(project, '')
+}
+
+// Version 4 does not say how a module is imported.
+const ABOVE = { 4: [], 8: ['/main.js', '/top.js'] }
+
+test.each([4, 8] as const)(
+  'of a page of Vite %s that slept, what no changed file made is there at once',
+  async (vite) => {
+    const project = `page-${vite}`
+    await withPage(project, vite)
+    const leaf = await recordedAfter(project, { 'leaf.js': 'console.log("other")\n' })
+    expect(leaf).toMatchObject({ revision: 2, isWhole: false })
+    expect(leaf?.there).toEqual(['/', ...ABOVE[vite], '/x.note?import'])
+    const socket = await untilLive(project)
+    expect((await askDevServer(socket, '/leaf.js')).text).toContain('other')
+    await under.sessions.stop(project, '')
+    // A file that a plugin made a module of besides.
+    const words = await recordedAfter(project, { 'words.txt': 'second words' })
+    expect(words?.there).not.toContain('/x.note?import')
+    expect(words?.there).toContain('/leaf.js')
+    await untilLive(project)
+    await under.sessions.stop(project, '')
+  },
+)
+
+test('a page is whole again where a change was taken back, and void where nobody knows what a change does', async () => {
+  await withPage('page', 8)
+  await under.store.files.apply('page', batchOf({ 'leaf.js': 'console.log("for a moment")\n' }))
+  expect(await recordedAfter('page', { 'leaf.js': APP['leaf.js'] })).toMatchObject({
+    revision: 3,
+    isWhole: true,
+  })
+  await untilLive('page')
+  await under.sessions.stop('page', '')
+  expect(await recordedAfter('page', { 'unused.js': '// another' })).toBeUndefined()
+  await untilLive('page')
+  await under.sessions.stop('page', '')
+  expect(await recordedAfter('page', { 'vite.config.js': `${CONFIG}// another` })).toBeUndefined()
+  await untilLive('page')
+  await under.sessions.stop('page', '')
+})

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import type { PageRequest } from '../../../src/model/session.ts'
+import { findStale } from '../../../src/session/kept/stale-answers.ts'
+
+const MODULES = [
+  { path: '/src/main.ts', file: 'src/main.ts', importers: [] },
+  { path: '/src/a b.ts', file: 'src/a b.ts', importers: [0] },
+  { path: '/src/a b.ts', file: 'src/a b.ts', importers: [3] },
+  { path: '/src/style.css', file: 'src/style.css', importers: [] },
+  { path: '/@id/__x00__virtual:pages', isMadeUp: true, importers: [] },
+  { path: '/node_modules/.vite/deps/vue.js', importers: [] },
+  { path: '/src/data.json', file: 'src/data.json', importers: [7] },
+  { path: '/src/chart.ts', file: 'src/chart.ts', importers: [6] },
+  { path: '/src/settings.ts', file: '.env.shown', importers: [] },
+]
+const ALL = [
+  '/src/main.ts',
+  '/src/a%20b.ts',
+  '/src/a%20b.ts?vue&type=style&lang.css',
+  '/src/style.css',
+  '/@id/__x00__virtual:pages',
+  '/node_modules/.vite/deps/vue.js?v=01234567',
+  '/src/data.json?import',
+  '/src/chart.ts',
+  '/of-no-module.svg',
+  '/%',
+]
+
+const modified = (...paths: string[]) => paths.map((path) => ({ path, kind: 'modified' as const }))
+const asked = (url: string, accept: PageRequest['accept'] = 'any') => ({ url, accept, isModule: true })
+
+function staleAfter(...paths: string[]): string[] | undefined {
+  const isStale = findStale({ pageFile: 'index.html', modules: MODULES }, modified(...paths))
+  return isStale && ALL.filter((url) => isStale(asked(url)))
+}
+
+/** Whatever the files are: nobody knows what these are made of. */
+const ALWAYS = ['/@id/__x00__virtual:pages', '/of-no-module.svg', '/%']
+
+test('nothing is stale where nothing has changed', () => {
+  const isStale = findStale({ pageFile: 'index.html' }, [])
+  expect(ALL.filter((url) => isStale?.(asked(url)))).toEqual([])
+})
+
+test('what was made of a changed file is stale, and all whose code depends on that', () => {
+  const made = ['/src/main.ts', '/src/a%20b.ts', '/src/a%20b.ts?vue&type=style&lang.css', '/src/style.css']
+  expect(staleAfter('src/a b.ts')).toEqual([...made, ...ALWAYS])
+  // Whose modules depend on each other.
+  expect(staleAfter('src/chart.ts')?.toSorted()).toEqual(
+    ['/src/chart.ts', '/src/data.json?import', ...ALWAYS].toSorted(),
+  )
+})
+
+test('the page is stale after a change of its own file alone', () => {
+  const isStale = (path: string) => findStale({ pageFile: 'index.html', modules: MODULES }, modified(path))
+  expect(isStale('index.html')?.(asked('/deep/link', 'page'))).toBe(true)
+  expect(isStale('src/main.ts')?.(asked('/deep/link', 'page'))).toBe(false)
+})
+
+test('everything may be another after a change of what is no module, of settings, or of which files there are', () => {
+  expect(staleAfter('postcss.config.js')).toBeUndefined()
+  expect(staleAfter('src/main.ts', 'README.md')).toBeUndefined()
+  expect(staleAfter('.env.shown')).toBeUndefined()
+  const of = { pageFile: 'index.html', modules: MODULES }
+  expect(findStale(of, [{ path: 'src/main.ts', kind: 'deleted' }])).toBeUndefined()
+  expect(findStale(of, [{ path: 'src/new.ts', kind: 'added' }])).toBeUndefined()
+  expect(findStale({ pageFile: 'index.html' }, modified('src/main.ts'))).toBeUndefined()
+})
+
+test('a list of modules that points nowhere ends well', () => {
+  const modules = [{ path: '/a.js', file: 'a.js', importers: [5, 0] }]
+  const isStale = findStale({ pageFile: 'index.html', modules }, modified('a.js'))
+  expect(isStale?.(asked('/a.js'))).toBe(true)
+})
