@@ -36,7 +36,8 @@ export async function sendWhole(
 ): Promise<void> {
   using _ = room
   const leave = (): void => void answer.destroy()
-  res.once('close', leave)
+  if (res.destroyed) leave()
+  else res.once('close', leave)
   const body = Buffer.concat(await answer.toArray())
   res.off('close', leave)
   const compressed = await answers.compressed(body, compression)
