@@ -1,10 +1,13 @@
 import { PreviewdError } from '../errors.ts'
+import type { ContentCache } from '../lib/content-cache.ts'
 import type { PackEntry, PackIndex } from '../lib/pack/pack-index.ts'
 import type { Artifact, Encoding } from '../model/artifact.ts'
 import type { Manifest } from '../model/files.ts'
 import { type ArtifactFiles, buildNotFound } from './artifact-files.ts'
-import { type ContentCache, MAX_CACHED_BYTES } from './content-cache.ts'
 import type { OpenPacks } from './open-packs.ts'
+
+/** Larger files are read from the disk in ranges; its page cache does for them. */
+const MAX_CACHED_BYTES = 256 * 1024
 
 type Variants = ReadonlyMap<Encoding, PackEntry>
 

@@ -7,6 +7,7 @@ import type { Grants } from '../model/grant.ts'
 import type { Sessions } from '../model/session.ts'
 import type { ProjectStatus } from '../model/status.ts'
 import type { Builds, Projects } from '../model/store.ts'
+import type { CompressedAnswers } from './session/compressed-answers.ts'
 import type { SeenRequests } from './session/page-requests.ts'
 import type { OpenViewers } from './viewers.ts'
 
@@ -41,6 +42,8 @@ export interface GatewayOptions {
   wake?(project: string): void
   /** Gets what editors' pages ask their dev servers for. */
   requests?: SeenRequests
+  /** Keeps what dev servers answer, compressed; one of its own by default. */
+  compressed?: CompressedAnswers
   /** Where requests go that a build's own server answers; without, builds are served as files alone. */
   appServers?: AppServers
   /** Gets what editors' pages report; their pages carry no client script without it. */

@@ -17,6 +17,7 @@ import { RouterBases } from './path-mode/router-base.ts'
 import { type HostTarget, hostReader } from './preview-host.ts'
 import { NOTHING_HERE } from './refuse.ts'
 import { splitTarget } from './request-path.ts'
+import { CompressedAnswers } from './session/compressed-answers.ts'
 import { PagePatience } from './session/page-patience.ts'
 import { createSessionAgent } from './session/proxy.ts'
 import { SiteProfiles } from './site-profiles.ts'
@@ -51,6 +52,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     streams: new StatusStreams((listener) => options.events.listen(listener)),
     sessionAgent: createSessionAgent(),
     patience: new PagePatience(options.pageTimeoutMs),
+    compressed: options.compressed ?? new CompressedAnswers(),
     appRequests: new RequestsUnderWay(),
     accepted: (header) => acceptedOnce(accepts, header),
   }

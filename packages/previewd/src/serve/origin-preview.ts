@@ -15,6 +15,7 @@ import { splitTarget } from './request-path.ts'
 import { resolveFile } from './resolve-file.ts'
 import { answerAsSession } from './session/answer.ts'
 import { builtFile } from './session/built-file.ts'
+import type { CompressedAnswers } from './session/compressed-answers.ts'
 import { sessionUrl } from './session/editor-session.ts'
 import type { PagePatience } from './session/page-patience.ts'
 import { serveSite } from './site.ts'
@@ -30,6 +31,7 @@ export interface OriginParts {
   streams: StatusStreams
   sessionAgent: Agent
   patience: PagePatience
+  compressed: CompressedAnswers
   appRequests: RequestsUnderWay
   backends: Backends | undefined
   accepted(header: string | string[] | undefined): readonly Encoding[]
@@ -59,6 +61,7 @@ export async function answerAtOrigin(
           url,
           agent: parts.sessionAgent,
           patience: parts.patience,
+          compressed: parts.compressed,
           findBuilt: builtFile(req, res, project, parts),
         }
   if (asked !== undefined && (await answerAsSession(req, res, asked, parts.options))) return

@@ -6,6 +6,7 @@ import { splitTarget } from '../request-path.ts'
 import { answerPage, isPageToAskAgain } from './answer-page.ts'
 import { isInBuild, showsBuildFirst } from './build-first.ts'
 import type { FindFile } from './built-file.ts'
+import type { CompressedAnswers } from './compressed-answers.ts'
 import type { PagePatience } from './page-patience.ts'
 import { toPageRequest } from './page-requests.ts'
 import { answerFromSession } from './proxy.ts'
@@ -16,6 +17,7 @@ export interface AskedOfSession {
   url: string
   agent: Agent
   patience: PagePatience
+  compressed: CompressedAnswers
   /** Where the dev server has not got what is asked for. */
   findBuilt: FindFile | undefined
 }
@@ -28,7 +30,7 @@ export interface AskedOfSession {
 export async function answerAsSession(
   req: IncomingMessage,
   res: ServerResponse,
-  { project, url, agent, patience, findBuilt }: AskedOfSession,
+  { project, url, agent, patience, compressed, findBuilt }: AskedOfSession,
   options: GatewayOptions,
 ): Promise<boolean> {
   const { sessions, requests } = options
@@ -63,7 +65,8 @@ export async function answerAsSession(
   const { generation } = address
   const modules = (isNavigation(req) && requests?.modules(project.id, generation)) || []
   const note = noteIn(generation)
-  const session = { ...address, url, agent, findBuilt, instrument, modules, note }
+  const answers = compressed.of(project.id)
+  const session = { ...address, url, agent, findBuilt, instrument, modules, answers, note }
   if (isPageToAskAgain(req))
     await answerPage(req, res, session, { ...options, sessions, patience, project: project.id })
   else await answerFromSession(req, res, session, options)

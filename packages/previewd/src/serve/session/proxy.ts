@@ -10,15 +10,18 @@ import { NO_PAGE_YET } from '../refuse.ts'
 import { toClientHeaders, toUpstreamHeaders } from '../upstream/headers.ts'
 import type { FindFile } from './built-file.ts'
 import {
-  acceptsGzip,
+  acceptedCompressions,
   createCompression,
   isCompressibleAnswer,
   isRemote,
   toCompressedHeaders,
 } from './compress.ts'
+import type { Compression } from './compress-whole.ts'
+import type { ProjectAnswers } from './compressed-answers.ts'
 import { clientInjection } from './inject-client.ts'
 import { preloadTags } from './preloads.ts'
 import { sendOn } from './send-on.ts'
+import { sendWhole, wholeLength } from './send-whole.ts'
 
 /** A server that says nothing for so long is not waited for; the first answer of a dev server takes its time. */
 const SILENCE_TIMEOUT_MS = 120_000
@@ -37,6 +40,7 @@ export interface ProxiedSession extends SessionAddress {
   url: string
   agent: Agent
   instrument: boolean
+  answers: ProjectAnswers
   /** Where it has not got what is asked for. */
   findBuilt: FindFile | undefined
   /** What the page will import, as far as that is known. */
@@ -87,6 +91,8 @@ export interface ProjectServer {
   isPrivate: boolean
   /** It serves the sources of the project, which are for the pages of its own origin. */
   isOfSources: boolean
+  /** Keeps what it answers over a network, compressed; without, that is compressed anew each time. */
+  answers?: ProjectAnswers
   /** Where it has not got what is asked for. */
   findBuilt?: FindFile | undefined
   /** Told whether what was asked for is there, or is no more. */
@@ -110,7 +116,7 @@ export async function askServer(
   const change: Change = {
     ...server,
     // Looked at before the headers are made those for the server.
-    compress: isRemote(req) && acceptsGzip(req),
+    compressions: isRemote(req) ? acceptedCompressions(req) : [],
   }
   const asksForPage = server.isOfSources && isNavigation(req)
   const { headers } = req
@@ -178,15 +184,15 @@ function toServerHeaders(
 }
 
 /** What is done to an answer where it can be. */
-interface Change extends Pick<ProjectServer, 'tag' | 'isPrivate' | 'isOfSources'> {
-  compress: boolean
+interface Change extends Pick<ProjectServer, 'tag' | 'isPrivate' | 'isOfSources' | 'answers'> {
+  compressions: readonly Compression[]
 }
 
 async function sendAnswer(
   req: IncomingMessage,
   res: ServerResponse,
   answer: IncomingMessage,
-  { tag, compress, isPrivate, isOfSources }: Change,
+  { tag, compressions, isPrivate, isOfSources, answers }: Change,
   { frameAncestors }: Pick<ProxyOptions, 'frameAncestors'>,
 ): Promise<void> {
   const isInjected = tag !== undefined && isWholePage(answer)
@@ -202,8 +208,14 @@ async function sendAnswer(
   }
   // A stream of events is silent for as long as it likes.
   if (answer.headers['content-type']?.startsWith('text/event-stream')) answer.socket.setTimeout(0)
-  const isCompressed = compress && req.method !== 'HEAD' && isCompressibleAnswer(answer)
-  res.writeHead(answer.statusCode ?? 502, isCompressed ? toCompressedHeaders(headers) : headers)
+  const [compression] = req.method !== 'HEAD' && isCompressibleAnswer(answer) ? compressions : []
+  if (compression !== undefined && answers !== undefined && req.method === 'GET' && !isInjected) {
+    const bytes = wholeLength(answer)
+    const room = bytes === undefined ? undefined : answers.room(bytes)
+    if (room) return await sendWhole(res, answer, { headers, compression, answers, room })
+  }
+  const isCompressed = compression !== undefined && compressions.includes('gzip')
+  res.writeHead(answer.statusCode ?? 502, isCompressed ? toCompressedHeaders(headers, 'gzip') : headers)
   if (req.method === 'HEAD') {
     answer.resume()
     res.end()

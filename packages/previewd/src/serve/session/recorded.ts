@@ -47,7 +47,7 @@ export async function sendRecorded(
   const body = isInjected
     ? withTags(whole, preloadTags(modules) + clientTag('session', revision, generation))
     : whole
-  const sent = isSentGzipped ? toCompressedHeaders(headers) : headers
+  const sent = isSentGzipped ? toCompressedHeaders(headers, 'gzip') : headers
   res.writeHead(200, [...sent, 'Content-Length', String(body.length)]).end(body)
 }
 

@@ -1,22 +1,24 @@
 import { LRUCache } from 'lru-cache'
 
-/** Larger files are read from the disk in ranges; its page cache does for them. */
-export const MAX_CACHED_BYTES = 256 * 1024
 /** What an entry costs besides its content. */
 const ENTRY_BYTES = 300
-/** Below this, Node cuts buffers out of shared ones, and a cached one would keep its neighbours in memory. */
-const POOLED_BYTES = 4096
 
-/** Whole small files in memory, bounded in bytes. Reads of the same file that come at once are one read. */
+/** Contents in memory, bounded in bytes; what is larger than an entry may be is not kept. Readers that come at once share one read. */
 export class ContentCache {
   readonly #content: LRUCache<string, Buffer>
   readonly #reading = new Map<string, Promise<Buffer>>()
 
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, maxEntryBytes = maxBytes) {
     this.#content = new LRUCache({
       maxSize: maxBytes,
+      maxEntrySize: maxEntryBytes,
       sizeCalculation: (content, key) => content.length + 2 * key.length + ENTRY_BYTES,
     })
+  }
+
+  /** What all entries take. */
+  get sizeBytes(): number {
+    return this.#content.calculatedSize
   }
 
   async get(key: string, read: () => Promise<Buffer>): Promise<Buffer> {
@@ -31,8 +33,7 @@ export class ContentCache {
 
   async #readOnce(key: string, read: () => Promise<Buffer>): Promise<Buffer> {
     try {
-      const content = await read()
-      const own = content.length < POOLED_BYTES ? copyOf(content) : content
+      const own = ownCopy(await read())
       this.#content.set(key, own)
       return own
     } finally {
@@ -41,7 +42,9 @@ export class ContentCache {
   }
 }
 
-function copyOf(content: Buffer): Buffer {
+/** A buffer that was cut out of a larger one would keep all of that in memory, which no bound counts. */
+function ownCopy(content: Buffer): Buffer {
+  if (content.length === content.buffer.byteLength) return content
   const own = Buffer.alloc(content.length)
   content.copy(own)
   return own
