@@ -185,10 +185,12 @@ describe('a dev server in a worker', () => {
 
   it('names what an update will import while that is compiled, and has it there once it is', async () => {
     await using served = await serve({
-      'vite.config.js': `export default { plugins: [{ name: 'waits', async transform(code, id) {
-        if (id.endsWith('/main.js') && code.includes('slow')) await new Promise((go) => (globalThis.go = go))
+      // Open from then on: the page may hear of the module, and say so, before its compilation has come to wait.
+      'vite.config.js': `const gate = Promise.withResolvers()
+      export default { plugins: [{ name: 'waits', async transform(code, id) {
+        if (id.endsWith('/main.js') && code.includes('slow')) await gate.promise
       }, configureServer({ middlewares }) {
-        middlewares.use('/go', (_, res) => { globalThis.go(); res.end() })
+        middlewares.use('/go', (_, res) => { gate.resolve(); res.end() })
       } }] }`,
     })
     const page = await openPage(served)
