@@ -13,6 +13,8 @@ export default defineConfig({
     fsModuleCache: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What is polled for is real work of a machine that does other things too: how long it takes is no assertion.
+    expect: { poll: { timeout: 60_000 } },
     // Asked once, not by each server that a test starts.
     env: { PREVIEWD_REGISTRY: process.env.PREVIEWD_REGISTRY ?? registryOfNpm(process.env) ?? '' },
     projects: [

@@ -180,7 +180,7 @@ test('a server that comes back gets everything', async () => {
   write('a.txt', '1')
   await expect.poll(() => way.calls.length).toBeGreaterThan(0)
   way.isCut = false
-  await expect.poll(() => arrived(project), { timeout: 5000 }).toEqual(['a.txt'])
+  await expect.poll(() => arrived(project)).toEqual(['a.txt'])
   expect((await tracker.finish()).unsent.files).toEqual({})
 })
 

@@ -4,7 +4,7 @@ import { Transform } from 'node:stream'
 export const PROXY_PORT = 4873
 export const PROXY_URL = `http://127.0.0.1:${PROXY_PORT}/`
 
-const TARBALL_FIELD = /("tarball"\s{0,16}:\s{0,16}")([^"\\]{1,1024})"/g
+const TARBALL_FIELD = /("tarball"[ \t\r\n]{0,16}:[ \t\r\n]{0,16}")([^"\\]{1,1024})"/g
 const TARBALL_PATH = /\/(?:@[^/]+\/)?[^/]+\/-\/[^/?#]+$/
 /** The longest match there can be, rounded up. */
 const LONGEST_FIELD = 1200

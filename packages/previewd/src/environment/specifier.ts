@@ -90,14 +90,20 @@ function folderOf(text: string): string | undefined {
 }
 
 function parseFolder(path: string): Specifier {
-  if (path.startsWith('/') || path.startsWith('~') || /^[a-z]:/i.test(path)) {
+  const folder = posix.normalize(path === '' ? '.' : path).replace(/\/$/, '')
+  // As it is given on, too: `./~` is a folder `~` then, which tools take for that of the user.
+  if (isOfMachine(path) || isOfMachine(folder)) {
     return refused('it points at a folder of the machine; only folders of the project can be used')
   }
   if (path.includes('\\') || path.includes('\0') || /[%?#]/.test(path)) {
     return refused('the folder has characters that are not allowed')
   }
   if (/\.(?:tgz|tar\.gz|tar)$/i.test(path)) return refused('archives in the project cannot be installed')
-  return { kind: 'folder', path: posix.normalize(path === '' ? '.' : path).replace(/\/$/, '') }
+  return { kind: 'folder', path: folder }
+}
+
+function isOfMachine(path: string): boolean {
+  return path.startsWith('/') || path.startsWith('~') || /^[a-z]:/i.test(path)
 }
 
 function reasonFor(text: string): string {

@@ -41,12 +41,12 @@ export async function openCgroupV1(root: string): Promise<CgroupHierarchy | stri
         await makeGroup(directory('memory'), { 'memory.memsw.limit_in_bytes': memory })
       }
       await makeGroup(directory('pids'), { 'pids.max': String(limits.processes) })
+      await makeGroup(directory('cpu'), { 'cpu.shares': sharesOf(limits.cpuWeight) })
       // The groups above weigh as much as one program on each processor: as a single one, all workers together
       // would starve beside a few busy programs that are in no group.
       for (const above of [join(root, 'cpu', 'previewd'), join(root, 'cpu', 'previewd', daemon)]) {
         await makeGroup(above, { 'cpu.shares': sharesOf(DEFAULT_CPU_WEIGHT * availableParallelism()) })
       }
-      await makeGroup(directory('cpu'), { 'cpu.shares': sharesOf(limits.cpuWeight) })
       return groupOf(CONTROLLERS.map(directory), directory('memory'), directory('cpu'))
     },
     sweep: async () => {

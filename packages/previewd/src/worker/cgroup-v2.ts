@@ -61,7 +61,7 @@ async function chooseBase(root: string, own: string): Promise<string> {
 }
 
 async function makeParents(base: string, daemon: string): Promise<void> {
-  await mkdir(daemon, { recursive: true })
+  await makeGroup(daemon)
   for (const directory of [base, join(base, 'previewd'), daemon]) await enableControllers(directory)
   // Beside the daemon itself; the same weight would let one thread of it take as much as all workers.
   const weight = String(DEFAULT_CPU_WEIGHT * Math.min(availableParallelism(), MAX_WEIGHT_FACTOR))
@@ -100,6 +100,7 @@ function hierarchyAt(base: string, daemon: string): CgroupHierarchy {
     version: 2,
     create: async (name, limits) => {
       const directory = join(daemon, name)
+      await makeGroup(directory)
       await makeParents(base, daemon)
       await makeGroup(directory, {
         'memory.max': String(limits.memoryBytes),

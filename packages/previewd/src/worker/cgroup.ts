@@ -31,6 +31,8 @@ export interface CgroupHierarchy {
 /** What a group or a program weighs that nobody gave a weight. */
 export const DEFAULT_CPU_WEIGHT = 100
 const POLL_MS = 5
+/** A daemon that ends does so once. */
+const MAX_TRIES = 100
 
 /** Reads a count from a flat keyed file such as `memory.events`; 0 where the file or the key is missing. */
 export async function readKeyedCount(file: string, key: string): Promise<number> {
@@ -126,9 +128,24 @@ export async function isWritable(path: string): Promise<boolean> {
   )
 }
 
-export async function makeGroup(directory: string, settings: Record<string, string>): Promise<void> {
-  await mkdir(directory, { recursive: true })
+/** Once it is there, none of those above it can be removed. */
+export async function makeGroup(directory: string, settings: Record<string, string> = {}): Promise<void> {
+  await makeFolders(directory)
   for (const [name, value] of Object.entries(settings)) await writeSetting(directory, name, value)
+}
+
+/** Those above are shared, and another daemon that ends removes one that is empty: between two steps of this, too. */
+async function makeFolders(directory: string): Promise<void> {
+  for (let left = MAX_TRIES; ; left--) {
+    try {
+      await mkdir(directory, { recursive: true })
+      return
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      // ENOTDIR is what Node makes of one that goes while it looks at it.
+      if ((code !== 'ENOENT' && code !== 'ENOTDIR') || left === 0) throw error
+    }
+  }
 }
 
 /** Rejects with ENOENT where the group is gone: it must not come back. */

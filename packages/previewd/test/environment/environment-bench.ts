@@ -91,7 +91,7 @@ export async function openBench(
     dataDir,
     workers,
     locks: store.locks,
-    installTimeoutMs: options.installTimeoutMs ?? 30_000,
+    installTimeoutMs: options.installTimeoutMs ?? 100_000,
     registry: {
       url: options.registryUrl ?? registry.url,
       minimumReleaseAgeMinutes: options.minimumReleaseAgeMinutes ?? 1440,
@@ -142,7 +142,7 @@ async function runInWorker(
   const limits = {
     memoryBytes: 512 * MIB,
     processes: 64,
-    wallMs: 20_000,
+    wallMs: 100_000,
     appBytes: 32 * MIB,
     tmpBytes: 32 * MIB,
     cpuWeight: 100,

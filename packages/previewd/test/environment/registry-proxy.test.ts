@@ -164,7 +164,7 @@ test.each([
   ['A tarball', '/leaf/-/leaf-1.0.0.tgz', /aborted|hang up/],
 ])('%s whose bytes stop for good is given up, and can be asked for again', async (_, path, outcome) => {
   const registry = await fixture()
-  const proxy = await startProxy({ registryUrl: registry.url, limits: { stallTimeoutMs: 100 } })
+  const proxy = await startProxy({ registryUrl: registry.url, limits: { stallTimeoutMs: 1000 } })
   registry.stall(path)
   const answer = ask(proxy, path).then(({ status }) => String(status), String)
   expect(await answer).toMatch(outcome)
@@ -174,7 +174,7 @@ test.each([
 
 test('A tarball whose reader is slow is not given up', async () => {
   const size = 4 * 1024 * 1024
-  const stallTimeoutMs = 50
+  const stallTimeoutMs = 500
   const server = createServer((_request, response) => response.end(Buffer.alloc(size))).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => void server.close())
@@ -182,7 +182,7 @@ test('A tarball whose reader is slow is not given up', async () => {
   const proxy = await startProxy({ registryUrl, limits: { stallTimeoutMs } })
   const sent = request({ socketPath: proxy.socket, path: '/leaf/-/leaf-1.0.0.tgz' }).end()
   const [response] = await once(sent, 'response')
-  await delay(10 * stallTimeoutMs)
+  await delay(3 * stallTimeoutMs)
   expect((await buffer(response)).length).toBe(size)
 })
 

@@ -53,6 +53,13 @@ describe('what is refused', () => {
     },
   )
 
+  test.each(['./c:', './~/x', 'file:a/../c:/x', 'link:./~', 'workspace:./~'])(
+    'A folder that is one of the machine without what stands in front of it: %s',
+    (text) => {
+      expect(parseSpecifier(text).kind).toBe('refused')
+    },
+  )
+
   test('Every absolute path, whichever protocol names it', () => {
     const protocol = fc.constantFrom('', 'file:', 'link:', 'portal:', 'file://', 'workspace:')
     fc.assert(

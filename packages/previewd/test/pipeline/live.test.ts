@@ -230,7 +230,8 @@ describe('a session', () => {
     stop()
     const before = under.sessions.address('reaches')?.socket
     under.pipeline.putProject('reaches', { egress: 'public', env: { VITE_NAME: 'given' } })
-    await expect.poll(() => under.sessions.address('reaches')?.socket, { timeout: WAIT_MS }).not.toBe(before)
+    const after = () => under.sessions.address('reaches')?.socket
+    await expect.poll(after, { timeout: WAIT_MS }).toSatisfy((socket) => socket && socket !== before)
     expect(await get('reaches', '/out')).toBe('from outside')
     await under.pipeline.stopSession('reaches')
   })

@@ -29,7 +29,7 @@ export interface SyncsUnderTest extends AsyncDisposable {
 }
 
 /** Waits are short, but for one: a store of a busy machine has to have the time to answer. */
-const TIMEOUT_MS = 2000
+const TIMEOUT_MS = 10_000
 const HURRIED_TIMEOUT_MS = 100
 const PAUSE_MS = 20
 const retryPauses = { firstMs: 50, longestMs: 1000 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rm } from 'node:fs/promises'
 import { inspect } from 'node:util'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SyncRequest } from '../../src/model/pipeline.ts'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
 import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
@@ -393,15 +393,15 @@ describe.each(Object.entries(STORES))('syncs with %s', (kind, start) => {
       proxy.decide = () => 503
       await test.pushThrough(id, { a: '1' })
       proxy.reset()
-      await vi.waitFor(async () => expect(await atSource()).toEqual(['a']), { timeout: 30_000 })
+      await expect.poll(atSource).toEqual(['a'])
     })
 
     it('stores after a start what the server before had not stored', async () => {
       test.store.sourceNotes.setUnstored(id, true)
       await test.push(id, { a: 'acknowledged' })
       test.syncs.resume()
-      await vi.waitFor(async () => expect(await atSource()).toEqual(['a']))
-      await vi.waitFor(() => expect(test.store.sourceNotes.unstored()).not.toContain(id))
+      await expect.poll(atSource).toEqual(['a'])
+      await expect.poll(() => test.store.sourceNotes.unstored()).not.toContain(id)
     })
 
     it('fetches what others stored beside it, and takes their deletions', async () => {

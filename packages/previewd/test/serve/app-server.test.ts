@@ -65,12 +65,13 @@ describe('a published build with a server', () => {
   })
 
   test('is passed on without Node taking what listens to one answer for a leak', async () => {
-    const warnings: Error[] = []
-    const note = (warning: Error) => void warnings.push(warning)
+    const warnings: string[] = []
+    const note = ({ name }: Error) => void warnings.push(name)
     process.on('warning', note)
     await get('/', NAVIGATION)
     process.off('warning', note)
-    expect(warnings).toEqual([])
+    // Others, as of what is experimental, may come at any time.
+    expect(warnings).not.toContain('MaxListenersExceededWarning')
   })
 
   test('leaves other builds as they are: files, and no methods but GET and HEAD', async () => {

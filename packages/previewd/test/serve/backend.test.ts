@@ -340,7 +340,8 @@ describe('an answer of a back end', () => {
   })
 
   test('that falls silent midway is not waited for without end', async () => {
-    await restart({ timeoutMs: 100 })
+    // Long enough for the answer to begin, however busy the machine is.
+    await restart({ timeoutMs: 1000 })
     const closed = Promise.withResolvers<void>()
     backend.answer = (_req, res) => {
       res.on('close', closed.resolve)
@@ -411,7 +412,8 @@ describe('a back end that does not answer', () => {
     other.close()
     server.addProject('demo', { proxy: { '/api': 'http://nowhere.invalid' } })
     await restart(
-      { targets: [parseOriginPattern('http://nowhere.invalid')] },
+      // A lost question to the name server is asked again after five seconds.
+      { targets: [parseOriginPattern('http://nowhere.invalid')], timeoutMs: 60_000 },
       { '/api': 'http://nowhere.invalid' },
     )
     expect(await problem()).toMatchObject({ detail: expect.stringContaining('could not be resolved') })

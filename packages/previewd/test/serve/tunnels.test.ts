@@ -1,5 +1,5 @@
 import { Duplex } from 'node:stream'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, expect, it } from 'vitest'
 import { Tunnels } from '../../src/serve/upstream/tunnels.ts'
 import { HandWrittenUpstream } from './hand-written-upstream.ts'
 
@@ -29,15 +29,15 @@ function goneEnd(): Duplex {
 }
 
 it('takes the upstream with a client that is gone when its upgrade is accepted', async () => {
-  const ended = vi.fn()
+  const ended = Promise.withResolvers<void>()
   upstream.upgrade = (_req, socket) => {
-    socket.on('end', ended)
+    socket.on('end', ended.resolve)
     socket.resume()
     socket.write(ACCEPTED)
   }
   const client = goneEnd()
   const asking = Promise.resolve({ socketPath: upstream.socket, path: '/', headers: {} })
   expect(tunnels.open(client, Buffer.alloc(0), { project: 'demo', asking })).toBeUndefined()
-  await vi.waitFor(() => expect(ended).toHaveBeenCalled())
+  await ended.promise
   expect(client.destroyed).toBe(true)
 })

@@ -35,15 +35,16 @@ async function listen(host: string, at: number, answer: RequestListener): Promis
 }
 
 beforeAll(async () => {
-  outside = await listen(PUBLIC, 0, (req, res) => {
+  // First at the address that every other test takes ports of: one that is free there is free at the other.
+  inside = await listen(PRIVATE, 0, (req, res) => {
+    asked.push(String(req.url))
+    res.end('secret')
+  })
+  port = (inside.address() as AddressInfo).port
+  outside = await listen(PUBLIC, port, (req, res) => {
     const [, to] = req.url?.split('?to=') ?? []
     if (to === undefined) res.end('from outside')
     else res.writeHead(302, { location: decodeURIComponent(to) }).end()
-  })
-  port = (outside.address() as AddressInfo).port
-  inside = await listen(PRIVATE, port, (req, res) => {
-    asked.push(String(req.url))
-    res.end('secret')
   })
   under = await openPipeline({
     egress: (socketDir) =>

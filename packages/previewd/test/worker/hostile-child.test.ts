@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { Runner } from '../../src/worker/runner.ts'
-import { LIMITS, MIB, shell } from './sandbox.ts'
+import { LIMITS, MIB, OWN_GROWTH_BYTES, shell } from './sandbox.ts'
 
 /** A worker whose child half is this program and not ours; as if an attacker had taken it over. */
 function hostile(source: string): Runner {
@@ -106,7 +106,7 @@ describe('a child that was taken over is ended when it', () => {
   it('floods the channel, without the host growing', async () => {
     const before = process.memoryUsage.rss()
     expect(await outcomeOf(`flood(frame(1, Buffer.from('x'.repeat(1e6))))`)).toEqual(violation('not JSON'))
-    expect(process.memoryUsage.rss() - before).toBeLessThan(20 * MIB)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(OWN_GROWTH_BYTES)
   })
 
   it('dribbles a frame byte by byte, without the host growing', async () => {
@@ -116,7 +116,7 @@ describe('a child that was taken over is ended when it', () => {
       const dribble = () => { for (let i = 0; i < 16; i++) writeSync(3, ' '); if ((sent += 16) < 300_000) setImmediate(dribble); else process.exit() }
       dribble()`
     expect(await outcomeOf(`import { writeSync } from 'node:fs'\n${source}`)).toEqual(violation('ended'))
-    expect(process.memoryUsage.rss() - before).toBeLessThan(20 * MIB)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(OWN_GROWTH_BYTES)
   })
 
   const entry = (path: string, more = '') =>

@@ -1,5 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { collected, file, MIB, openSandbox, script, shell, type TestSandbox } from './sandbox.ts'
+import {
+  collected,
+  file,
+  MIB,
+  OWN_GROWTH_BYTES,
+  openSandbox,
+  script,
+  shell,
+  type TestSandbox,
+} from './sandbox.ts'
 
 let sandbox: TestSandbox
 beforeAll(async () => {
@@ -106,7 +115,7 @@ describe('an output', () => {
     const first = await entries.next()
     // By the time this has been there and back, all that the child can send has been sent.
     await new Promise((resolve) => setImmediate(resolve))
-    expect(process.memoryUsage.rss() - before).toBeLessThan(64 * MIB)
+    expect(process.memoryUsage.rss() - before).toBeLessThan(OWN_GROWTH_BYTES)
     expect(first.value).toMatchObject({ path: 'big', size: 400_000_000 })
     await entries.return?.()
   })

@@ -88,7 +88,7 @@ describe('the pool', () => {
           await using worker = await pool.start({ ahead: ahead('new') })
           return worker.waited
         },
-        { timeout: 20_000, interval: 300 },
+        { interval: 300 },
       )
       .toBe(true)
     await pool.untilWaiting(2)
@@ -109,7 +109,7 @@ describe('the pool', () => {
   it('gives its memory back where the machine has become short of it', async () => {
     await pool.fill()
     pool.availableBytes = 100 * MIB
-    await expect.poll(() => pool.view().waiting, { timeout: 20_000 }).toBe(0)
+    await expect.poll(() => pool.view().waiting).toBe(0)
     await using next = await pool.start()
     expect(next.waited).toBe(false)
   })

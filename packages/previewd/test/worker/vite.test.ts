@@ -101,7 +101,7 @@ describe('vite build', () => {
   })
 
   it('is ended when the config never gives back the processor', async () => {
-    await using worker = await startApp({ 'vite.config.js': 'for (;;);' }, '', 1_000)
+    await using worker = await startApp({ 'vite.config.js': 'for (;;);' }, '', 3_000)
     expect((await build(worker)).outcome).toEqual({ kind: 'timed_out' })
   })
 
