@@ -13,6 +13,8 @@ export default defineConfig({
     fsModuleCache: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // What comes by itself comes when the machine has the time for it; what never comes fails all the same.
+    expect: { poll: { timeout: 60_000 } },
     // Asked once, not by each server that a test starts.
     env: { PREVIEWD_REGISTRY: process.env.PREVIEWD_REGISTRY ?? registryOfNpm(process.env) ?? '' },
     projects: [
@@ -32,7 +34,7 @@ export default defineConfig({
           name: 'e2e',
           include: endToEnd,
           exclude: ['**/node_modules/**', '**/fixtures/**', ...faults],
-          testTimeout: 240_000,
+          testTimeout: 480_000,
           hookTimeout: 240_000,
           maxWorkers: 1,
           sequence: { groupOrder: 1 },
