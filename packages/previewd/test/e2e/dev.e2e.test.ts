@@ -45,7 +45,7 @@ test('previewd dev shows each edit of a folder in the open page and tells in the
   await expect.poll(dev.written, SLOW).toContain('live in')
   await using opened = await openPage(browser, dev.url() ?? '', { text: 'first' })
   const root = () => opened.page.textContent('#root')
-  await untilSession(opened.page)
+  await untilSession(opened)
   await opened.page.evaluate('window.typed = "kept"')
 
   await folder.write('src/show.js', code('second'))
@@ -64,7 +64,7 @@ test('previewd dev shows each edit of a folder in the open page and tells in the
   await folder.write('src/main.js', main('./display.js'))
   await folder.write('src/display.js', code('renamed'))
   await expect.poll(root, SLOW).toBe('renamed')
-  expect(dev.written()).toContain('-src/show.js')
+  await expect.poll(dev.written, SLOW).toContain('-src/show.js')
 
   await folder.write('noise.log', 'left out')
   await rm(join(folder.path, 'src/display.js'))
