@@ -61,12 +61,16 @@ test('a small machine that is asked for a hundred sessions at once starts what i
   expect((await client.preview('steady', '/', OF_SOMEBODY_ELSE)).code).toBe(200)
 })
 
+/** How the longest wait for a place ends, two minutes after it began: not a failure of the session. */
+const NO_ROOM = /^There is no room/
+
 /** None of them may have failed: each waits, starts, is live, or was stopped. */
 async function liveOf(client: Client, projects: readonly string[]): Promise<string[]> {
   const states = await Promise.all(
     projects.map(async (name) => ({ name, ...(await client.status(name)).session })),
   )
-  expect(states.filter(({ state }) => state === 'error')).toEqual([])
+  const failed = states.filter(({ state, reason = '' }) => state === 'error' && !NO_ROOM.test(reason))
+  expect(failed).toEqual([])
   return states.filter(({ state }) => state === 'live').map(({ name }) => name)
 }
 
