@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
@@ -52,6 +53,14 @@ def project_id(client: PreviewdClient) -> Iterator[str]:
     yield name
     if any(project.id == name for project in client.projects.list()):
         client.projects.delete(name)
+
+
+@pytest.fixture
+def dead_url() -> Iterator[str]:
+    """An address that refuses connections, at a port that nobody else is given meanwhile."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import queue
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ class EchoServer:
     go_on: threading.Event = field(default_factory=threading.Event)
     #: Set where a client of a stream went away.
     was_left: threading.Event = field(default_factory=threading.Event)
-    close_codes: list[int | None] = field(default_factory=list)
+    #: Of the sockets that are closed, in order.
+    close_codes: queue.Queue[int | None] = field(default_factory=queue.Queue)
     paths: list[str] = field(default_factory=list)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -70,7 +72,7 @@ class EchoServer:
                 await socket.send_str(message.data)
             else:
                 await socket.send_bytes(message.data)
-        self.close_codes.append(socket.close_code)
+        self.close_codes.put(socket.close_code)
         return socket
 
 

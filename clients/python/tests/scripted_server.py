@@ -52,9 +52,13 @@ def _serve(listener: socket.socket, server: ScriptedServer, answers: tuple[bytes
 
 
 def _read_request(connection: socket.socket) -> bytes:
+    """What came of it, where the client went away."""
     text = b""
     while b"\r\n\r\n" not in text:
-        text += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            return text
+        text += piece
     head, _, body = text.partition(b"\r\n\r\n")
     length = next(
         (
@@ -65,5 +69,8 @@ def _read_request(connection: socket.socket) -> bytes:
         0,
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        piece = connection.recv(65536)
+        if not piece:
+            break
+        body += piece
     return head + b"\r\n\r\n" + body

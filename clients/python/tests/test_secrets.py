@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import pickle
-import socket
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +36,7 @@ def failures() -> list[Callable[[str], None]]:
     def in_a_stream(url: str) -> None:
         with PreviewdClient(url, CANARY).projects.at("demo").track_stream() as tracker:
             tracker.file_finished("index.html", PAGE)
-            tracker.finish(timeout_ms=300)
+            tracker.finish(timeout_ms=10_000)
 
     return [plainly, with_asyncio, in_a_stream]
 
@@ -46,16 +45,15 @@ def failures() -> list[Callable[[str], None]]:
 def test_no_failure_shows_the_key(
     fail: Callable[[str], None],
     server: Server,
+    dead_url: str,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        dead = f"http://127.0.0.1:{listener.getsockname()[1]}"
     echo = http_answer(400, f'{{"oops":"{CANARY}"}}', f"X-Echo: {CANARY}")
     shown: list[str] = []
     with scripted_server(echo, b"nonsense", echo, b"nonsense") as odd:
-        for url in (server.url, dead, odd.url, "http://no-such-host.invalid"):
+        for url in (server.url, dead_url, odd.url, "http://no-such-host.invalid"):
             try:
                 fail(url)
             except PreviewdError as error:

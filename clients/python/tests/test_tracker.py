@@ -127,25 +127,19 @@ async def test_a_file_does_not_wait_for_ever_for_those_that_it_imports(
     assert await paths_of(project) == {"app.js"}
 
 
-def dead_url() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return f"http://127.0.0.1:{port}"
-
-
 async def test_a_server_that_is_away_neither_breaks_nor_delays_the_stream(
-    caplog: pytest.LogCaptureFixture,
+    dead_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     errors: list[PreviewdError] = []
     options = TrackerOptions(on_error=errors.append)
-    async with AsyncPreviewdClient(dead_url(), "secret-key-of-the-test", max_retries=0) as client:
+    async with AsyncPreviewdClient(dead_url, "secret-key-of-the-test", max_retries=0) as client:
         tracker = client.projects.at("demo").track_stream(options)
         for number in range(100):
             tracker.file_finished(f"{number}.txt", "content")
             await asyncio.sleep(0)
         tracker.file_deleted("old.txt")
         tracker.file_started("open.txt")
-        result = await tracker.finish(timeout_ms=2000)
+        result = await tracker.finish(timeout_ms=20_000)
     assert not result.is_complete
     assert (len(result.unsent), result.deleted) == (100, ["old.txt"])
     assert [(item.path, item.reason) for item in result.dropped] == [("open.txt", "unfinished")]
@@ -179,8 +173,8 @@ async def test_files_arrive_once_the_server_is_back() -> None:
     assert b'"a.txt":"content"' in server.requests[-1]
 
 
-async def test_memory_is_bounded_and_what_has_no_room_is_told() -> None:
-    async with AsyncPreviewdClient(dead_url(), max_retries=0) as client:
+async def test_memory_is_bounded_and_what_has_no_room_is_told(dead_url: str) -> None:
+    async with AsyncPreviewdClient(dead_url, max_retries=0) as client:
         options = TrackerOptions(max_buffered_chars=1000)
         tracker = client.projects.at("demo").track_stream(options)
         tracker.file_finished("kept.txt", "x" * 900)
@@ -254,15 +248,20 @@ async def test_the_live_session_starts_with_the_package_json(
     tracker.file_finished(".gitignore", "dist")
     await asyncio.wait_for(sent.wait(), 20)
     assert (await project.session()).state == "off"
-    sent.clear()
     tracker.file_finished(
         "package.json", '{"name":"x","private":true,"devDependencies":{"vite":"^8.3.0"}}'
     )
     tracker.file_finished("index.html", PAGE)
-    await asyncio.wait_for(sent.wait(), 20)
+    await asyncio.wait_for(_until_asked_for(project), 20)
     assert (await project.wait_until_live()).state == "live"
     assert (await tracker.finish()).is_complete
     await project.stop_session()
+
+
+async def _until_asked_for(project: AsyncProject) -> None:
+    """The files do not wait for the session, which is asked for a moment after them."""
+    while (await project.session()).state == "off":
+        await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,8 @@ import { once } from 'node:events'
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from '../../../previewd/test/e2e/browser.ts'
+import { launchBrowser, type OpenedPage, openPage, untilSession } from '../../../previewd/test/e2e/browser.ts'
 import { type DaemonUnderTest, startDaemonUnderTest } from '../../../previewd/test/e2e/daemon-under-test.ts'
 import { explained } from '../../../previewd/test/e2e/explained.ts'
 import { type Consumer, installPacked } from '../packed.ts'
@@ -43,33 +42,36 @@ test('the example platform: an app grows in the preview, is edited, broken and m
     await using opened = await openPage(browser, await addressOf(platform, words), { text: 'Send' })
     const { page, problems } = opened
     const of = { page, problems, url: daemon.client.url, project: 'chat-platform', apiKey: API_KEY }
-    await explained({ ...of, more: () => ({ platform: words() }) }, () => converse(page))
+    await explained({ ...of, more: () => ({ platform: words() }) }, () => converse(opened))
   } finally {
     await browser.close()
     platform.kill()
   }
 })
 
-async function converse(page: Page): Promise<void> {
+async function converse(opened: OpenedPage): Promise<void> {
+  const { page } = opened
   const preview = page.frameLocator('iframe')
   const send = page.getByRole('button', { name: 'Send' })
 
   await send.click()
-  await preview.getByText('Weekend hikes').waitFor({ timeout: 90_000 })
-  await preview.getByText('Lake Mirren').waitFor({ timeout: 90_000 })
+  await preview.getByText('Weekend hikes').waitFor()
+  await preview.getByText('Lake Mirren').waitFor()
   await page.getByText('Four hikes').waitFor()
-  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
+  await page.locator('button:enabled').waitFor()
 
   await send.click()
-  await preview.getByRole('button', { name: 'easy' }).click({ timeout: 90_000 })
+  await page.locator('button:enabled').waitFor()
+  // While its files still come, the page may be loaded anew for the next one, with nothing chosen.
+  await untilSession(opened, page.frames()[1])
+  await preview.getByRole('button', { name: 'easy' }).click()
   await expect.poll(() => preview.getByRole('article').count()).toBe(2)
-  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
 
   await send.click()
-  await page.getByText('"./Wether" does not exist').waitFor({ timeout: 90_000 })
-  await page.getByText('Now each hike shows its weather').waitFor({ timeout: 90_000 })
-  await preview.getByText('sunny, 18°').first().waitFor({ timeout: 90_000 })
-  await page.locator('button:enabled').waitFor({ timeout: 90_000 })
+  await page.getByText('"./Wether" does not exist').waitFor()
+  await page.getByText('Now each hike shows its weather').waitFor()
+  await preview.getByText('sunny, 18°').first().waitFor()
+  await page.locator('button:enabled').waitFor()
   // The page was never loaded anew: what the person chose in it is still chosen.
   expect(await preview.getByRole('article').count()).toBe(2)
 }

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ReportedDiagnostic } from '../../src/model/diagnostic.ts'
 import type { Client } from './client.ts'
@@ -252,8 +253,8 @@ describe('a hostile configuration', () => {
       connections++
       socket.destroy()
     }).listen(0, '127.0.0.1')
-    const address = listener.address()
-    const port = typeof address === 'object' ? (address?.port ?? 0) : 0
+    await once(listener, 'listening')
+    const { port } = listener.address() as AddressInfo
     const answer = await client.push('config-connects', {
       ...sampleProject('connects'),
       'vite.config.js': `import { connect } from 'node:net'

@@ -30,9 +30,7 @@ test('a project is built and served in its own mode, with the variables of that 
   expect(await builtScript('modes')).toMatch(/mode staging of stage|staging.*stage/)
 
   await fetch(`${client.url}/v1/projects/modes/session`, { method: 'PUT' })
-  await expect
-    .poll(async () => (await client.status('modes')).session.state, { timeout: 60_000 })
-    .toBe('live')
+  await expect.poll(async () => (await client.status('modes')).session.state).toBe('live')
   expect((await client.preview('modes', '/src/main.js')).text).toContain('"MODE": "staging"')
 })
 
@@ -69,7 +67,7 @@ test.each([20, 22])(
     expect(await client.log(id)).toMatch(new RegExp(`^Node ${major}\\.`, 'm'))
 
     await fetch(`${client.url}/v1/projects/${id}/session`, { method: 'PUT' })
-    await expect.poll(async () => (await client.status(id)).session.state, { timeout: 60_000 }).toBe('live')
+    await expect.poll(async () => (await client.status(id)).session.state).toBe('live')
     expect((await client.preview(id, '/')).text).toContain(`content="v${major}.`)
     const edit = await client.push(id, { 'src/main.js': "document.title = 'edited'\n" }, { wait: 'live' })
     expect(edit).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 2 } } })
@@ -111,7 +109,7 @@ export default {}
   })
   expect(await builtScript('sets')).toContain(SECRETS.base)
   await expect
-    .poll(async () => (await client.status('sets')).build?.envSets, { timeout: 60_000 })
+    .poll(async () => (await client.status('sets')).build?.envSets)
     .toEqual({ staging: 'succeeded', qa: 'succeeded', broken: 'failed' })
   expect(await builtScript('staging--sets')).toContain(`staging,${SECRETS.staging},shared`)
   expect(await builtScript('qa--sets')).toContain(`production,${SECRETS.qa},shared`)
@@ -129,7 +127,7 @@ export default {}
     200,
   )
   expect(await client.build('sets')).toEqual({ code: 200 })
-  await expect.poll(() => builtScript('qa--sets'), { timeout: 60_000 }).toContain('another-value')
+  await expect.poll(() => builtScript('qa--sets')).toContain('another-value')
   expect((await client.preview('staging--sets', '/')).code).toBe(404)
 })
 
@@ -145,7 +143,7 @@ for (const name of ['index.html', process.env.VITE_NAME + '.txt']) writeFileSync
 `,
   })
   await expect
-    .poll(async () => (await client.status('command')).build?.envSets, { timeout: 60_000 })
+    .poll(async () => (await client.status('command')).build?.envSets)
     .toEqual({ staging: 'succeeded' })
   expect((await client.preview('command', '/')).text).toContain('one')
   expect((await client.preview('staging--command', '/')).text).toBe('two')

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from './browser.ts'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { sampleProject } from './sample-project.ts'
 
@@ -14,6 +14,7 @@ const SHOW = `export const show = (text) => { document.querySelector('#root').te
 const MAIN = `import { show } from './show.js'
 document.body.style.height = '4000px'
 show(import.meta.env.PROD ? 'the build' : 'the session')
+sessionStorage.first ??= document.querySelector('#root').textContent
 import.meta.hot?.accept('./show.js', (next) => next.show('edited'))
 `
 const FILES = sampleProject('', { 'src/main.js': MAIN, 'src/show.js': SHOW })
@@ -39,6 +40,7 @@ test('an editor sees the build at once, and the session in its place, at the sam
   expect(addresses(loaded)).toEqual(['/deep/link?a=1&b=2&previewd_live=1'])
   expect(await page.evaluate('history.length')).toBe(2)
 
+  await untilSession(opened)
   const edited = await client.push('first', { 'src/show.js': `${SHOW}// other\n` }, { wait: 'painted' })
   expect(edited.status.painted).toMatchObject({ revision: 2, errors: 0 })
   expect(await page.textContent('#root')).toBe('edited')
@@ -50,13 +52,14 @@ test('an edit that comes while the build is on the screen is painted when the se
   const { client } = daemon
   await client.push('early', FILES, { wait: 'built' })
   await client.push('early', {}, { wait: 'live' })
-  await using opened = await openPage(browser, client.previewUrl('early'), { text: 'the build' })
+  await using opened = await openPage(browser, client.previewUrl('early'))
   const status = async () => (await client.status('early')).painted
   await expect.poll(status).toMatchObject({ revision: 1 })
   const main = MAIN.replace('the session', 'the edited session')
   const edited = await client.push('early', { 'src/main.js': main }, { wait: 'painted' })
   expect(edited.status.painted).toMatchObject({ revision: 2, errors: 0 })
   expect(await opened.page.textContent('#root')).toBe('the edited session')
+  expect(await opened.page.evaluate('sessionStorage.first')).toBe('the build')
 })
 
 test('an editor who loads a page anew, or whose files are not built yet, gets the session itself', async () => {

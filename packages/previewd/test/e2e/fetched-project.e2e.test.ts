@@ -43,8 +43,9 @@ async function startWatched(environment: Record<string, string>) {
     call,
     client: new Client(daemon.url),
     dataDir,
-    /** Everything that was said or logged, and every file of the data folder. */
-    everything: () => {
+    /** Everything that was said or logged, and every file of the data folder: ends the daemon, whose files would change. */
+    everything: async () => {
+      await daemon.close()
       const files = readdirSync(dataDir, { recursive: true, withFileTypes: true }).filter((file) =>
         file.isFile(),
       )
@@ -73,9 +74,7 @@ test('a project of a git repository is fetched when it is made, pulled by a sync
   const made = await call('PUT', '/v1/projects/shop', { source })
   expect(made.code).toBe(201)
   expect(made.body.source).toEqual(source)
-  await expect
-    .poll(async () => (await client.status('shop')).published?.revision, { timeout: 60_000 })
-    .toBe(1)
+  await expect.poll(async () => (await client.status('shop')).published?.revision).toBe(1)
   expect((await client.preview('shop')).text).toContain('first')
   expect(repository.seen.at(-1)?.authorization).toBe(`Basic ${BASIC}`)
 
@@ -103,7 +102,7 @@ test('a project of a git repository is fetched when it is made, pulled by a sync
   expect((await client.preview('shop')).text).toContain('second')
   expect(await call('GET', '/v1/projects/shop')).toMatchObject({ body: { revision: 2, state: 'ready' } })
 
-  const everything = server.everything()
+  const everything = await server.everything()
   expect(everything).toContain('SOURCE_DENIED')
   expect(everything).not.toContain(CANARY)
   expect(everything).not.toContain(BASIC)

@@ -19,12 +19,10 @@ const KILLED_AT: { title: string; until: (client: Client) => Promise<void> }[] =
   { title: 'while it builds', until: (client) => untilState(client, ['building']) },
 ]
 
+/** The build stays in each of these states for longer than it takes to ask again, however long the install takes. */
 async function untilState(client: Client, states: string[]): Promise<void> {
-  for (let reads = 0; reads < 10_000; reads++) {
-    const { state } = await client.status('killed')
-    if (states.includes(state) || state === 'ready' || state === 'error') return
-  }
-  throw new Error(`never came to ${states.join(' or ')}`)
+  const state = async () => (await client.status('killed')).state
+  await expect.poll(state, { interval: 10, timeout: 120_000 }).toBeOneOf([...states, 'ready', 'error'])
 }
 
 test.for(KILLED_AT)(

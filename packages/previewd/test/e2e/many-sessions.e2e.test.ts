@@ -43,11 +43,12 @@ test('a small machine that is asked for a hundred sessions at once starts what i
   while (seen.size < SEEN_LIVE) {
     const live = await liveOf(client, taken)
     expect(live.length).toBeLessThanOrEqual(PLACES)
-    for (const name of live) {
-      expect((await client.preview(name, '/src/main.js')).text).toContain(name)
-      expect(await client.session(name, 'DELETE')).toBe(204)
-      seen.add(name)
-    }
+    // Side by side: one that waited for its turn here would be put to sleep for those that wait for its place.
+    const texts = await Promise.all(live.map((name) => client.preview(name, '/src/main.js')))
+    for (const [index, name] of live.entries()) expect(texts[index]?.text).toContain(name)
+    const ended = await Promise.all(live.map((name) => client.session(name, 'DELETE')))
+    expect(ended).toEqual(live.map(() => 204))
+    for (const name of live) seen.add(name)
     await pause(50)
   }
 
@@ -56,16 +57,20 @@ test('a small machine that is asked for a hundred sessions at once starts what i
   expect(mostBytes).toBeLessThan(MEMORY_BYTES)
   expect(mostOwnBytes).toBeLessThan(512 * MIB)
   await Promise.all(names.map((name) => fetch(`${client.url}/v1/projects/${name}`, { method: 'DELETE' })))
-  await expect.poll(() => withDescendants(pid), { timeout: 30_000 }).toEqual([pid])
+  await expect.poll(() => withDescendants(pid)).toEqual([pid])
   expect((await client.preview('steady', '/', OF_SOMEBODY_ELSE)).code).toBe(200)
 })
+
+/** How the longest wait for a place ends, two minutes after it began: not a failure of the session. */
+const NO_ROOM = /^There is no room/
 
 /** None of them may have failed: each waits, starts, is live, or was stopped. */
 async function liveOf(client: Client, projects: readonly string[]): Promise<string[]> {
   const states = await Promise.all(
     projects.map(async (name) => ({ name, ...(await client.status(name)).session })),
   )
-  expect(states.filter(({ state }) => state === 'error')).toEqual([])
+  const failed = states.filter(({ state, reason = '' }) => state === 'error' && !NO_ROOM.test(reason))
+  expect(failed).toEqual([])
   return states.filter(({ state }) => state === 'live').map(({ name }) => name)
 }
 

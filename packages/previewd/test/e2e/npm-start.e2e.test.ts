@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Client } from './client.ts'
+import { freePort } from './free-port.ts'
 
 const projectRoot = join(import.meta.dirname, '../../../..')
 
@@ -70,16 +71,6 @@ function start(environment: Record<string, string>): Started {
     },
     ended: once(child, 'close').then(([code]) => code as number | null),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const port = portOf(server)
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 function portOf(server: Server): number {

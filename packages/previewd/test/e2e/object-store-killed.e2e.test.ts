@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type FaultProxy, startFaultProxy } from '../source/fault-proxy.ts'
 import { INSTALL_TIMEOUT_MS } from '../source/server-packages.ts'
 import { STORES, type TestStore } from '../source/stores.ts'
@@ -57,7 +57,7 @@ describe('a server that is killed', () => {
     }
     proxy.reset()
     await using _second = await start()
-    await vi.waitFor(async () => expect(await store.names('kept/')).toEqual(['kept/index.html']), 30_000)
+    await expect.poll(() => store.names('kept/')).toEqual(['kept/index.html'])
   })
 
   it('has the files of before or of after a sync, and syncs again', async () => {

@@ -32,7 +32,7 @@ async function push(id: string, files: ReturnType<typeof fixtureFiles>, settings
   expect(published?.revision).toBe(answer.revision)
 }
 
-describe('at an origin of its own', { timeout: 240_000 }, () => {
+describe('at an origin of its own', () => {
   test.concurrent.for(templateNames())(
     'the %s template is built with its script and renders',
     async (name) => {
@@ -81,7 +81,7 @@ describe('at an origin of its own', { timeout: 240_000 }, () => {
   })
 })
 
-describe('under the path', { timeout: 240_000 }, () => {
+describe('under the path', () => {
   test('a browser is sent to the origin where that resolves', async () => {
     await using opened = await openPage(browser, daemon.client.pathUrl('ai-builder'), {
       text: 'Calm sea today',

@@ -1,6 +1,7 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, openPage } from './browser.ts'
+import type { Client } from './client.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 
 let browser: Browser
@@ -11,6 +12,12 @@ afterAll(() => browser.close())
 
 /** Somebody who is no editor. */
 const VISITOR = { 'x-forwarded-for': '192.0.2.1' }
+
+/** Whoever asks for a page while its server wakes or loads gets one that asks again, with a status of 503 or 502. */
+async function untilAnswered(client: Client, id: string): Promise<void> {
+  await expect.poll(async () => (await client.preview(id, '/', { accept: 'text/html' })).code).toBe(200)
+}
+
 const load = (text: string) => `import { platform } from 'node:os'
 export const load = () => ({ text: '${text} on ' + platform() })
 `
@@ -47,11 +54,11 @@ const SVELTEKIT = {
 test('a page that a server renders follows edits of itself at once, and of its server code by a reload', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '100' })
   const { client } = daemon
-  const started = await client.push('kit', SVELTEKIT, { wait: 'live', timeoutMs: 100_000 })
+  const started = await client.push('kit', SVELTEKIT, { wait: 'live' })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
 
   await using opened = await openPage(browser, client.previewUrl('kit'), { text: 'rendered on linux' })
-  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  await expect.poll(() => opened.page.title()).toBe('awake')
   await client.push('kit', { 'src/routes/+page.svelte': page('second') }, { wait: 'live' })
   await opened.page.getByRole('heading', { name: 'second' }).waitFor()
   await client.push('kit', { 'src/routes/+page.server.js': load('served') }, { wait: 'live' })
@@ -59,9 +66,9 @@ test('a page that a server renders follows edits of itself at once, and of its s
 
   const built = await client.push('kit', {}, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'SvelteKit' } } })
-  expect((await client.preview('kit', '/', VISITOR)).text).toContain('served on linux')
+  await expect.poll(async () => (await client.preview('kit', '/', VISITOR)).text).toContain('served on linux')
   expect((await client.preview('kit', '/_app/version.json', VISITOR)).code).toBe(200)
-}, 120_000)
+})
 
 const astro = (text: string) => `---
 import { platform } from 'node:os'
@@ -82,18 +89,17 @@ const ASTRO = {
 test('a framework that starts Vite itself gets its pages reloaded by each edit, and they say what they show', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon
-  const started = await client.push('astro', ASTRO, { wait: 'live', timeoutMs: 100_000 })
+  const started = await client.push('astro', ASTRO, { wait: 'live' })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  await untilAnswered(client, 'astro')
   await using opened = await openPage(browser, client.previewUrl('astro'), { text: 'first on linux' })
-  await expect
-    .poll(async () => (await client.status('astro')).painted, { timeout: 30_000 })
-    .toMatchObject({ revision: 1 })
+  await expect.poll(async () => (await client.status('astro')).painted).toMatchObject({ revision: 1 })
   const edit = { 'src/pages/index.astro': astro('second') }
   const edited = await client.push('astro', edit, { wait: 'painted' })
   expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
   expect(await opened.page.textContent('h1')).toBe('second on linux')
   expect(opened.problems).toEqual([])
-}, 120_000)
+})
 
 const ASTRO_SERVER = {
   ...ASTRO,
@@ -117,8 +123,9 @@ import { platform } from 'node:os'
 test('the server of an Astro build renders pages as they are asked for', async () => {
   await using daemon = await startDaemonUnderTest()
   const { client } = daemon
-  const built = await client.push('astro-server', ASTRO_SERVER, { wait: 'built', timeoutMs: 100_000 })
+  const built = await client.push('astro-server', ASTRO_SERVER, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'Astro' } } })
+  await untilAnswered(client, 'astro-server')
   await using opened = await openPage(browser, client.previewUrl('astro-server'), { text: 'first on linux' })
   expect(opened.problems).toEqual([])
   const asked = await client.preview('astro-server', '/asked/hello?q=world', VISITOR)
@@ -129,7 +136,7 @@ test('the server of an Astro build renders pages as they are asked for', async (
   const about = await client.preview('astro-server', '/about', VISITOR)
   expect(about).toMatchObject({ code: 200, text: expect.stringContaining('about, ahead of time') })
   expect((await client.preview('astro-server', '/nowhere', VISITOR)).code).toBe(404)
-}, 120_000)
+})
 
 const REACT = {
   react: '^19.2.0',
@@ -187,11 +194,12 @@ export const getRouter = () => createRouter({ routeTree })
 test('a TanStack Start app is edited live, then its build is served by its own server, which wakes for who asks', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon
-  const started = await client.push('start', TANSTACK_START, { wait: 'live', timeoutMs: 100_000 })
+  const started = await client.push('start', TANSTACK_START, { wait: 'live' })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
+  await untilAnswered(client, 'start')
   {
     await using opened = await openPage(browser, client.previewUrl('start'), { text: 'first' })
-    await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+    await expect.poll(() => opened.page.title()).toBe('awake')
     await opened.page.getByRole('button', { name: 'nothing' }).click()
     await opened.page.getByText('asked: greetings from linux').waitFor()
     await client.push('start', { 'src/routes/index.tsx': startPage('second') }, { wait: 'painted' })
@@ -200,13 +208,14 @@ test('a TanStack Start app is edited live, then its build is served by its own s
   }
   const built = await client.push('start', {}, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'TanStack Start' } } })
-  await fetch(`${client.url}/v1/projects/start/session`, { method: 'DELETE' })
+  await client.session('start', 'DELETE')
+  await untilAnswered(client, 'start')
   await using opened = await openPage(browser, client.previewUrl('start'), { text: 'second' })
-  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  await expect.poll(() => opened.page.title()).toBe('awake')
   await opened.page.getByRole('button', { name: 'nothing' }).click()
   await opened.page.getByText('asked: greetings from linux').waitFor()
   expect(opened.problems).toEqual([])
-}, 120_000)
+})
 
 const REACT_ROUTER = {
   'package.json': JSON.stringify({
@@ -236,13 +245,14 @@ export default function Home({ loaderData, actionData }) {
 test('a React Router app that was only built takes forms at its server', async () => {
   await using daemon = await startDaemonUnderTest()
   const { client } = daemon
-  const built = await client.push('router', REACT_ROUTER, { wait: 'built', timeoutMs: 100_000 })
+  const built = await client.push('router', REACT_ROUTER, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'React Router' } } })
+  await untilAnswered(client, 'router')
   await using opened = await openPage(browser, client.previewUrl('router'), { text: 'loaded at /' })
   await opened.page.getByRole('button', { name: 'send' }).click()
   await opened.page.getByRole('button', { name: 'sent hello' }).waitFor()
   expect(opened.problems).toEqual([])
-}, 120_000)
+})
 
 const route = (text: string, loaded: string) => `import { platform } from 'node:os'
 import { useEffect } from 'react'
@@ -257,12 +267,13 @@ test('a React Router session paints edits of components and loaders, and has rou
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon
   const files = { ...REACT_ROUTER, 'app/home.jsx': route('first', 'loaded') }
-  const started = await client.push('routes', files, { wait: 'live', timeoutMs: 100_000 })
+  const started = await client.push('routes', files, { wait: 'live' })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
   expect((await client.preview('routes')).text).toContain('loaded on linux')
 
+  await untilAnswered(client, 'routes')
   await using opened = await openPage(browser, client.previewUrl('routes'), { text: 'loaded on linux' })
-  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  await expect.poll(() => opened.page.title()).toBe('awake')
   for (let revision = 2; revision < 10; revision += 2) {
     const component = { 'app/home.jsx': route(`heading ${revision}`, 'loaded') }
     const edited = await client.push('routes', component, { wait: 'painted' })
@@ -282,16 +293,14 @@ export default [index('home.jsx'), route('more/:word', 'more.jsx')]
   }
   expect((await client.push('routes', added, { wait: 'live' })).code).toBe(200)
   // React Router watches its list of routes itself and takes a moment to read it.
-  await expect
-    .poll(async () => (await client.preview('routes', '/more/word')).code, { timeout: 30_000 })
-    .toBe(200)
+  await expect.poll(async () => (await client.preview('routes', '/more/word')).code).toBe(200)
   await using more = await openPage(browser, client.previewUrl('routes', '/more/word'), {
     text: 'added on linux',
   })
-  await expect.poll(() => more.page.title(), { timeout: 30_000 }).toBe('awake')
+  await expect.poll(() => more.page.title()).toBe('awake')
   expect(more.problems).toEqual([])
   expect(opened.problems).toEqual([])
-}, 120_000)
+})
 
 const nuxtServer = (text: string) => `import { platform } from 'node:os'
 export default defineEventHandler(() => ({ text: '${text} ' + platform() }))
@@ -324,13 +333,13 @@ onMounted(() => void (document.title = 'awake'))
 test('a Nuxt app is edited live, in its components and in its server, then its build is served by its own server', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
   const { client } = daemon
-  const started = await client.push('nuxt', NUXT, { wait: 'live', timeoutMs: 120_000 })
+  const started = await client.push('nuxt', NUXT, { wait: 'live' })
   expect(started).toMatchObject({ code: 200, status: { session: { state: 'live', revision: 1 } } })
   {
     const rendered = await client.preview('nuxt')
     expect(rendered.text).toMatch(/<h1>first<\/h1><p>greetings from linux<\/p>/)
     await using opened = await openPage(browser, client.previewUrl('nuxt'), { text: 'greetings from linux' })
-    await expect.poll(() => opened.page.title(), { timeout: 60_000 }).toBe('awake')
+    await expect.poll(() => opened.page.title()).toBe('awake')
     const component = { 'app/components/Part.vue': nuxtPart('second') }
     const edited = await client.push('nuxt', component, { wait: 'painted' })
     expect(edited).toMatchObject({ code: 200, status: { painted: { revision: 2, errors: 0 } } })
@@ -341,12 +350,14 @@ test('a Nuxt app is edited live, in its components and in its server, then its b
     await opened.page.getByText('regards from linux').waitFor()
     expect(opened.problems).toEqual([])
   }
-  const built = await client.push('nuxt', {}, { wait: 'built', timeoutMs: 120_000 })
+  const built = await client.push('nuxt', {}, { wait: 'built' })
   expect(built.status).toMatchObject({ state: 'ready', build: { server: { framework: 'Nuxt' } } })
   await client.session('nuxt', 'DELETE')
-  expect((await client.preview('nuxt', '/api/greet', VISITOR)).text).toContain('regards from linux')
+  await expect
+    .poll(async () => (await client.preview('nuxt', '/api/greet', VISITOR)).text)
+    .toContain('regards from linux')
   await using opened = await openPage(browser, client.previewUrl('nuxt'), { text: 'regards from linux' })
-  await expect.poll(() => opened.page.title(), { timeout: 30_000 }).toBe('awake')
+  await expect.poll(() => opened.page.title()).toBe('awake')
   expect(await opened.page.textContent('h1')).toBe('second')
   expect(opened.problems).toEqual([])
 }, 600_000)

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage } from './browser.ts'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { type DaemonUnderTest, startDaemonUnderTest } from './daemon-under-test.ts'
 import type { Files } from './project-files.ts'
 import { sampleProject } from './sample-project.ts'
@@ -66,6 +66,7 @@ test.for(['4', '5', '6', '7', '8'])('a session of Vite %s follows every kind of 
   )
   await page.reload()
   await page.getByText('first 50').waitFor()
+  await untilSession(opened)
   const painted = async () => (await client.status(id)).painted
   await expect.poll(painted).toMatchObject({ revision: 1, errors: 0 })
   const root = async () => await page.textContent('#root')

@@ -25,7 +25,7 @@ const OF_SOMEBODY_ELSE = { 'x-forwarded-for': '192.0.2.1' }
 const appOf = (text: string) => ({ ...sampleProject(''), 'src/main.js': MAIN, 'src/show.js': code(text) })
 
 async function untilState(client: Client, project: string, state: string): Promise<void> {
-  await expect.poll(async () => (await client.status(project)).session.state, { timeout: 60_000 }).toBe(state)
+  await expect.poll(async () => (await client.status(project)).session.state).toBe(state)
 }
 
 test('a project that wakes shows its build, then its last page, before its dev server runs, and goes on from there', async () => {
@@ -34,7 +34,7 @@ test('a project that wakes shows its build, then its last page, before its dev s
   await client.push('sleeper', appOf('first'), { wait: 'live' })
   {
     await using opened = await openPage(browser, client.previewUrl('sleeper'), { text: 'first' })
-    await expect.poll(async () => (await client.status('sleeper')).session.viewers).toBe(1)
+    await untilSession(opened)
     // The modules of the open page have the time of this update in their names from then on.
     const edited = await client.push('sleeper', { 'src/show.js': code('second') }, { wait: 'painted' })
     expect(edited.status.painted).toMatchObject({ revision: 2, errors: 0 })
@@ -45,8 +45,8 @@ test('a project that wakes shows its build, then its last page, before its dev s
   await using neighbour = await openPage(browser, client.previewUrl('neighbour'), { text: 'neighbour' })
   await expect.poll(async () => (await client.status('neighbour')).session.viewers).toBe(1)
 
-  await client.session('sleeper', 'PUT')
   await client.push('sleeper', {}, { wait: 'built' })
+  await client.session('sleeper', 'PUT')
   await using woken = await openPage(browser, client.previewUrl('sleeper'), { text: 'second' })
   expect(await woken.page.content()).toContain('/assets/')
   await woken.page.reload()
@@ -67,6 +67,7 @@ test('a project that wakes shows its build, then its last page, before its dev s
   const first = await client.push('sleeper', { 'src/show.js': code('third') }, { wait: 'painted' })
   expect(first.status.painted).toMatchObject({ revision: 3, errors: 0 })
   expect(await woken.page.textContent('#root')).toBe('third')
+  await untilSession(woken)
   await woken.page.evaluate('window.typed = "kept"')
   const second = await client.push('sleeper', { 'src/show.js': code('fourth') }, { wait: 'painted' })
   expect(second.status.painted).toMatchObject({ revision: 4, errors: 0 })
