@@ -83,7 +83,7 @@ test('of a page whose files were changed while it slept, only what was made of t
   await client.push('changed', {}, { wait: 'live' })
   {
     await using opened = await openPage(browser, client.previewUrl('changed'), { text: 'first' })
-    await untilSession(opened.page)
+    await untilSession(opened)
     await client.push('changed', { 'src/show.js': code('second') }, { wait: 'painted' })
     expect(opened.problems).toEqual([])
   }
@@ -102,7 +102,7 @@ test('of a page whose files were changed while it slept, only what was made of t
   await neighbour.page.close()
   await client.session('neighbour', 'DELETE')
   expect((await changed).text).toContain('third')
-  await untilSession(woken.page)
+  await untilSession(woken)
   await woken.page.getByText('third').waitFor()
   const edited = await client.push('changed', { 'src/show.js': code('fourth') }, { wait: 'painted' })
   expect(edited.status.painted).toMatchObject({ revision: 4, errors: 0 })
