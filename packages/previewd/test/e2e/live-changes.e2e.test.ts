@@ -46,13 +46,13 @@ const manifest = (dependencies: Record<string, string> = {}) =>
     },
   })
 /** Holds state; its words come from elsewhere, too. */
-const counter = (words: string, more = { imports: '', words: "''" }) => `import { useState } from 'react'
+const counter = (words: string, more = { imports: '', words: "''" }, look = 'text-brand') => `import { useState } from 'react'
 import logo from './logo.svg'
 ${more.imports}
 export function Counter() {
   const [count, setCount] = useState(0)
   return <>
-    <button className="text-brand" onClick={() => setCount(count + 1)}>${words} {count} {${more.words}}</button>
+    <button className="${look}" onClick={() => setCount(count + 1)}>${words} {count} {${more.words}}</button>
     <img src={logo} />
     <p id="env">{import.meta.env.VITE_WORD ?? 'no word'} {__MADE__}</p>
   </>
@@ -134,6 +134,9 @@ test('everything that is changed in a live project reaches its open page, with i
   await expect.poll(style(page, 'color')).toBe('rgb(2, 2, 2)')
   await change({ 'src/logo.svg': svg(20) })
   await expect.poll(() => page.evaluate("document.querySelector('img').naturalWidth")).toBe(20)
+  // A class that nothing had before is a stylesheet that nobody edited.
+  await change({ 'src/Counter.jsx': counter('second', undefined, 'text-brand pl-[7px]') })
+  await expect.poll(style(page, 'paddingLeft')).toBe('7px')
   const added = { imports: "import { added } from './added.js'", words: 'added' }
   await change({
     'src/added.js': "export const added = 'added'\n",
@@ -184,6 +187,8 @@ test('everything that is changed in a live project reaches its open page, with i
     })
     .toBe('About')
   await page.goto(client.previewUrl(id))
+  await change({ '.env': 'VITE_WORD=of a file\n' })
+  await expect.poll(() => page.textContent('#env')).toBe('of a file first config')
   expect(await client.settings(id, { env: { VITE_WORD: 'a word' } })).toBe(200)
   await expect.poll(() => page.textContent('#env')).toBe('a word first config')
   await change({ 'vite.config.js': config('second config') })

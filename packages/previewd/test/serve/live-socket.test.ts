@@ -105,13 +105,13 @@ describe('the socket of an editor’s page', () => {
     const [asleep, awake] = [await open(false), await open()]
     const gone = once(asleep, 'close')
     const pinged = [once(asleep, 'ping'), once(awake, 'ping')]
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(10_000)
     await Promise.all(pinged)
     // Its answer to the ping was read before this is answered.
     const answered = once(awake, 'message')
     awake.send(JSON.stringify(HELLO))
     await answered
-    await vi.advanceTimersByTimeAsync(30_000)
+    await vi.advanceTimersByTimeAsync(10_000)
     vi.useRealTimers()
     await gone
     expect(awake.readyState).toBe(WebSocket.OPEN)
