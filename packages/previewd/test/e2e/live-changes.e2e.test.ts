@@ -46,7 +46,11 @@ const manifest = (dependencies: Record<string, string> = {}) =>
     },
   })
 /** Holds state; its words come from elsewhere, too. */
-const counter = (words: string, more = { imports: '', words: "''" }, look = 'text-brand') => `import { useState } from 'react'
+const counter = (
+  words: string,
+  more = { imports: '', words: "''" },
+  look = 'text-brand',
+) => `import { useState } from 'react'
 import logo from './logo.svg'
 ${more.imports}
 export function Counter() {
