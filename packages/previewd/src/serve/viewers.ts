@@ -7,11 +7,20 @@ const MAX_PROJECTS = 2000
 /** A page that is reloaded, or whose connection broke, is back within this time. */
 const GRACE_MS = 2000
 
+/** What a page says of itself. */
+type Report = Omit<Painted, 'at'>
+
+interface OpenPage {
+  /** What it is a page of, once it has said so. */
+  session?: { generation: string | undefined } | undefined
+  said?: Report
+}
+
 /** One open page of an editor. */
 export interface ViewerPage {
   /** It says what it is a page of; see {@link SessionAddress} for `generation`. */
   shows(mode: 'session' | 'build', generation?: string): void
-  report(report: Omit<Painted, 'at'>): void
+  report(report: Report): void
   leave(): void
 }
 
@@ -33,7 +42,8 @@ export function createViewers(options: { now?: () => number } = {}): OpenViewers
  */
 class PageCounts implements OpenViewers {
   readonly #now: () => number
-  readonly #counts = new Map<string, number>()
+  /** What the open pages of a project said last. */
+  readonly #open = new Map<string, Set<OpenPage>>()
   /** The generation of the session's page that came first or was painted last; none where one of the build came after it. */
   readonly #onScreen = new Map<string, string | undefined>()
   /** Projects whose last page left a moment ago. */
@@ -47,7 +57,7 @@ class PageCounts implements OpenViewers {
   }
 
   count(project: string): number {
-    return this.#counts.get(project) ?? (this.#leaving.has(project) ? 1 : 0)
+    return this.#open.get(project)?.size ?? (this.#leaving.has(project) ? 1 : 0)
   }
 
   painted(project: string): Painted | undefined {
@@ -64,32 +74,38 @@ class PageCounts implements OpenViewers {
   }
 
   enter(project: string): ViewerPage | undefined {
-    if (this.#pages >= MAX_PAGES || (this.#counts.get(project) ?? 0) >= MAX_PAGES_PER_PROJECT)
-      return undefined
-    let isInside = true
-    let session: { generation: string | undefined } | undefined
+    const pages = this.#open.get(project) ?? new Set<OpenPage>()
+    if (this.#pages >= MAX_PAGES || pages.size >= MAX_PAGES_PER_PROJECT) return undefined
+    const page: OpenPage = {}
     clearTimeout(this.#leaving.get(project))
     this.#leaving.delete(project)
-    this.#add(project, 1)
+    this.#open.set(project, pages.add(page))
+    this.#pages++
+    this.#tell(project)
     return {
       shows: (mode, generation) => {
-        session = mode === 'session' ? { generation } : undefined
-        if (!isInside) return
-        if (!session) this.#onScreen.set(project, undefined)
+        page.session = mode === 'session' ? { generation } : undefined
+        if (!pages.has(page)) return
+        if (!page.session) this.#onScreen.set(project, undefined)
         else if (!this.#onScreen.has(project)) this.#onScreen.set(project, generation)
       },
       report: (said) => {
-        if (isInside && session && this.isChangingOver(project, session.generation)) {
+        const { session } = page
+        page.said = said
+        if (pages.has(page) && session && this.isChangingOver(project, session.generation)) {
           this.#onScreen.set(project, session.generation)
           this.#tell(project)
         }
-        this.#report(project, said)
+        this.#report(project, together(said, pages))
       },
       leave: () => {
-        if (!isInside) return
-        isInside = false
-        if (this.#counts.get(project) === 1) this.#linger(project)
-        this.#add(project, -1)
+        if (!pages.delete(page)) return
+        this.#pages--
+        if (pages.size === 0) {
+          this.#open.delete(project)
+          this.#linger(project)
+        }
+        this.#tell(project)
       },
     }
   }
@@ -102,14 +118,6 @@ class PageCounts implements OpenViewers {
     for (const listener of this.#listeners) listener(project)
   }
 
-  #add(project: string, change: 1 | -1): void {
-    const count = (this.#counts.get(project) ?? 0) + change
-    if (count === 0) this.#counts.delete(project)
-    else this.#counts.set(project, count)
-    this.#pages += change
-    this.#tell(project)
-  }
-
   #linger(project: string): void {
     const timer = setTimeout(() => {
       this.#leaving.delete(project)
@@ -119,7 +127,7 @@ class PageCounts implements OpenViewers {
     this.#leaving.set(project, timer.unref())
   }
 
-  #report(project: string, said: Omit<Painted, 'at'>): void {
+  #report(project: string, said: Report): void {
     const kept = this.#reports.get(project)
     if (kept !== undefined && !supersedes(said, kept)) return
     // Reports are kept in the order of their age, so that the first key is the oldest.
@@ -131,8 +139,17 @@ class PageCounts implements OpenViewers {
   }
 }
 
+/** Of pages that show the same, one with an error is not outspoken by one without; those that somebody sees count. */
+function together(said: Report, pages: ReadonlySet<OpenPage>): Report {
+  const others = [...pages].flatMap((page) => page.said ?? [])
+  const alike = [said, ...others].filter(
+    ({ revision, visible }) => revision === said.revision && visible === said.visible,
+  )
+  return { ...said, errors: Math.max(...alike.map(({ errors }) => errors)) }
+}
+
 /** A page in a hidden tab does not take the word of one that somebody sees. */
-function supersedes(said: Omit<Painted, 'at'>, kept: Painted): boolean {
+function supersedes(said: Report, kept: Painted): boolean {
   if (said.revision !== kept.revision) return said.revision > kept.revision
   return said.visible || !kept.visible
 }

@@ -106,6 +106,20 @@ test('a hidden page does not take the word of one that is seen, but has it for a
   expect(viewers.painted('demo')).toMatchObject(report(2, 0, false))
 })
 
+test('an error of one page is not outspoken by another of the same revision, until it heals or leaves', () => {
+  const viewers = createViewers()
+  const [one, other] = [viewers.enter('demo'), viewers.enter('demo')]
+  one?.report(report(1, 2))
+  other?.report(report(1))
+  expect(viewers.painted('demo')).toMatchObject(report(1, 2))
+  one?.report(report(1))
+  expect(viewers.painted('demo')).toMatchObject(report(1, 0))
+  one?.report(report(2, 1))
+  one?.leave()
+  other?.report(report(2))
+  expect(viewers.painted('demo')).toMatchObject(report(2, 0))
+})
+
 test('a project has no more than 256 pages, and its reports no more than 2000 projects', () => {
   const viewers = createViewers()
   const pages = Array.from({ length: 256 }, () => viewers.enter('demo'))
