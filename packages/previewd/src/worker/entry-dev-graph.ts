@@ -9,9 +9,12 @@ const OWN_MODULE = /^\/@(?:vite\/|react-refresh$)/
 
 /**
  * What the modules of pages were made of, and which others their code depends on. Undefined where it is more than a message
- * holds.
+ * holds. `written`: files that plugins wrote, of whatever they like.
  */
-export function modulesOfPages(server: ViteDevServer): ModuleOfPage[] | undefined {
+export function modulesOfPages(
+  server: ViteDevServer,
+  written: ReadonlySet<string>,
+): ModuleOfPage[] | undefined {
   const { moduleGraph } = server.environments?.client ?? server
   const ofFiles = [...moduleGraph.fileToModulesMap.values()].flatMap((modules) => [...modules])
   const modules = [...new Set([...moduleGraph.idToModuleMap.values(), ...ofFiles])]
@@ -20,7 +23,7 @@ export function modulesOfPages(server: ViteDevServer): ModuleOfPage[] | undefine
   const ofConfig = new Set(configFileDependencies)
   const described = modules.map((module) => ({
     path: `${base.startsWith('/') ? base.replace(/\/$/, '') : ''}${module.url.replace(/[?#].*$/s, '')}`,
-    ...madeOf(module, ofConfig),
+    ...(written.has(module.file ?? '') ? { isMadeUp: true } : madeOf(module, ofConfig)),
     importers: [...module.importers]
       .filter((importer) => dependsOn(importer, module))
       .flatMap((importer) => places.get(importer) ?? []),

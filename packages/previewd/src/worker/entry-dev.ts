@@ -57,6 +57,7 @@ class DevHost {
   /** One batch after the other. */
   #queue: Promise<unknown> = Promise.resolve()
   #generated = new Map<string, FileEvent>()
+  readonly #written = new Set<string>()
   #timer: NodeJS.Timeout | undefined
 
   listen(): void {
@@ -124,7 +125,7 @@ class DevHost {
   }
 
   #tellModules(id: number): void {
-    const modules = this.#servers && modulesOfPages(this.#servers.main)
+    const modules = this.#servers && modulesOfPages(this.#servers.main, this.#written)
     this.#answer({ type: 'modules', id, ...(modules && { modules }) })
   }
 
@@ -143,6 +144,7 @@ class DevHost {
   /** What plugins write follows as a batch of its own, under the revision that caused it. */
   #remember(event: FileEvent): void {
     this.#generated.set(event.file, event)
+    this.#written.add(event.file)
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       const events = [...this.#generated.values()]

@@ -4,9 +4,10 @@ import { SeenRequests } from '../../../src/serve/session/page-requests.ts'
 import { batchOf, openPipeline, type PipelineUnderTest } from '../../pipeline/pipeline-under-test.ts'
 import { askDevServer } from '../dev-server.ts'
 
-const CONFIG = `import { readFileSync } from 'node:fs'
+const CONFIG = `import { readFileSync, writeFileSync } from 'node:fs'
 const notes = {
   name: 'notes',
+  buildStart: () => writeFileSync(new URL('generated.js', import.meta.url), 'export const generated = 1'),
   resolveId: (id) => (id === 'virtual:made-up' ? '\\0virtual:made-up' : undefined),
   load: (id) => (id === '\\0virtual:made-up' ? 'export const madeUp = 1' : undefined),
   transform(code, id) {
@@ -22,14 +23,21 @@ const APP = {
   'vite.config.js': CONFIG,
   'index.html': '<script type="module" src="/main.js"></script>',
   'main.js':
-    "import './top.js'\nimport { madeUp } from 'virtual:made-up'\nimport text from './x.note'\nconsole.log(madeUp, text)\n",
+    "import './top.js'\nimport { madeUp } from 'virtual:made-up'\nimport { generated } from './generated.js'\nimport text from './x.note'\nconsole.log(madeUp, generated, text)\n",
   'top.js': "import './leaf.js'\n",
   'leaf.js': 'console.log("leaf")\n',
   'x.note': '',
   'words.txt': 'first words',
   'unused.js': '',
 }
-const MODULES = ['/main.js', '/top.js', '/leaf.js', '/x.note?import', '/@id/__x00__virtual:made-up']
+const MODULES = [
+  '/main.js',
+  '/top.js',
+  '/leaf.js',
+  '/x.note?import',
+  '/generated.js',
+  '/@id/__x00__virtual:made-up',
+]
 const REQUESTS: PageRequest[] = [
   { url: '/', accept: 'page', isModule: false },
   ...MODULES.map((url) => ({ url, accept: 'any' as const, isModule: true })),
