@@ -32,10 +32,8 @@ export function findStale(
   }
   const current = new Set(modules.map(({ path }) => path))
   for (const { path } of stale) current.delete(path)
-  return ({ url, accept }) => {
-    if (accept === 'page') return changed.has(pageFile)
-    return !current.has(pathOf(url))
-  }
+  const hasPages = changed.values().some((path) => path.endsWith('.html'))
+  return ({ url, accept }) => (accept === 'page' ? hasPages : !current.has(pathOf(url)))
 }
 
 /** As Vite writes it; what no browser would send stays as it is, and names no module. */

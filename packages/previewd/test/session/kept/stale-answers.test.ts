@@ -51,8 +51,10 @@ test('what was made of a changed file is stale, and all whose code depends on th
   )
 })
 
-test('the page is stale after a change of its own file alone', () => {
-  const isStale = (path: string) => findStale({ pageFile: 'index.html', modules: MODULES }, modified(path))
+test('pages are stale after a change of one of them alone', () => {
+  const modules = [...MODULES, { path: '/about.html', file: 'about.html', importers: [] }]
+  const isStale = (path: string) => findStale({ pageFile: 'index.html', modules }, modified(path))
+  expect(isStale('about.html')?.(asked('/about.html', 'page'))).toBe(true)
   expect(isStale('index.html')?.(asked('/deep/link', 'page'))).toBe(true)
   expect(isStale('src/main.ts')?.(asked('/deep/link', 'page'))).toBe(false)
 })
