@@ -7,7 +7,6 @@ import { PackWriter } from '../lib/pack/pack-writer.ts'
 import type { Artifact, Artifacts, ArtifactWriter } from '../model/artifact.ts'
 import { type ArtifactFiles, artifactFiles, buildNotFound } from './artifact-files.ts'
 import { writeEncodedPack } from './compress.ts'
-
 import { OpenPacks } from './open-packs.ts'
 import { PackedArtifact } from './packed-artifact.ts'
 import { PackedWriter } from './packed-writer.ts'

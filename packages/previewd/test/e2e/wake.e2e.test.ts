@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { launchBrowser, openPage, untilSession } from './browser.ts'
+import { launchBrowser, type OpenedPage, openPage, untilSession } from './browser.ts'
 import type { Client } from './client.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { sampleProject } from './sample-project.ts'
@@ -122,5 +122,43 @@ test('a project whose files were changed while it slept wakes with those', async
   const pushed = await client.push('changed', { 'src/show.js': code('second') }, { wait: 'live' })
   expect(pushed.status.session).toMatchObject({ state: 'live', revision: 2 })
   await using woken = await openPage(browser, client.previewUrl('changed'), { text: 'second' })
+  expect(woken.problems).toEqual([])
+})
+
+test('a stylesheet that Tailwind 4 makes of other files follows them, live and after an edit while all slept', async () => {
+  const dressed = (name: string) => `import './style.css'
+const root = document.querySelector('#root')
+root.className = root.textContent = '${name}'
+import.meta.hot?.accept()
+`
+  const app = {
+    ...sampleProject(''),
+    'package.json': JSON.stringify({
+      type: 'module',
+      scripts: { build: 'vite build' },
+      devDependencies: { vite: '^7.0.0', tailwindcss: '^4.0.0', '@tailwindcss/vite': '^4.0.0' },
+    }),
+    'vite.config.js': "import tailwind from '@tailwindcss/vite'\nexport default { plugins: [tailwind()] }\n",
+    'src/style.css': '@import "tailwindcss";\n',
+    'src/main.js': dressed('pl-[3px]'),
+  }
+  await using daemon = await startDaemonUnderTest(ONE_SESSION)
+  const { client } = daemon
+  const paddingOf = ({ page }: OpenedPage) =>
+    page.evaluate("getComputedStyle(document.querySelector('#root')).paddingLeft")
+  await client.push('dressed', app, { wait: 'live' })
+  {
+    await using opened = await openPage(browser, client.previewUrl('dressed'), { text: 'pl-[3px]' })
+    await untilSession(opened)
+    await client.push('dressed', { 'src/main.js': dressed('pl-[7px]') }, { wait: 'painted' })
+    await expect.poll(() => paddingOf(opened)).toBe('7px')
+    expect(opened.problems).toEqual([])
+  }
+  await client.session('dressed', 'DELETE')
+  await client.push('dressed', { 'src/main.js': dressed('pl-[9px]') }, { wait: 'applied' })
+  await client.push('dressed', {}, { wait: 'live' })
+  await using woken = await openPage(browser, client.previewUrl('dressed'), { text: 'pl-[9px]' })
+  await untilSession(woken)
+  await expect.poll(() => paddingOf(woken)).toBe('9px')
   expect(woken.problems).toEqual([])
 })
