@@ -28,6 +28,14 @@ const numbers = (value: number): Files =>
   )
 const color = (value: string) => `#root { color: ${value} }\n`
 
+/** It tells which files, sockets and watches its dev server holds open. */
+const config = (made: string) => `import { readdirSync, readlinkSync } from 'node:fs'
+const read = (descriptor) => { try { return readlinkSync('/proc/self/fd/' + descriptor) } catch { return 'closed' } }
+const answer = (_, res) => res.end(readdirSync('/proc/self/fd').map(read).join('\\n'))
+const open = { name: 'open', configureServer: (server) => void server.middlewares.use('/descriptors', answer) }
+export default { plugins: [open], define: { __MADE__: '"${made}"' } }
+`
+
 function appWith(vite: string): Files {
   return sampleProject('', {
     'package.json': JSON.stringify({
@@ -36,7 +44,7 @@ function appWith(vite: string): Files {
       scripts: { build: 'vite build' },
       devDependencies: { vite },
     }),
-    'vite.config.js': 'export default { define: { __MADE__: `"by one"` } }\n',
+    'vite.config.js': config('by one'),
     'src/main.js': `import './style.css'
 import { show } from './show.js'
 window.loads = (window.loads ?? 0) + 1
@@ -102,9 +110,13 @@ test.for(['4', '5', '6', '7', '8'])('a session of Vite %s follows every kind of 
   await page.locator('vite-error-overlay').waitFor({ state: 'detached' })
   expect(await page.evaluate('[window.typed, window.loads]')).toEqual(['kept', 1])
 
-  await change({ 'vite.config.js': 'export default { define: { __MADE__: `"by two"` } }\n' })
+  await change({ 'vite.config.js': config('by two') })
   await expect.poll(() => page.title()).toBe('by two')
   expect((await client.status(id)).session).toMatchObject({ state: 'live', restarts: 0 })
+  // All that came without a watcher.
+  const { text: descriptors } = await client.preview(id, '/descriptors')
+  expect(descriptors).toContain('socket:')
+  expect(descriptors).not.toContain('inotify')
   // Before the session ends: the build that follows would load the page anew while it is being closed.
   await page.close()
   await client.session(id, 'DELETE')
