@@ -6,6 +6,8 @@ import { batchOf, openPipeline, type PipelineUnderTest } from '../../pipeline/pi
 import { askDevServer } from '../dev-server.ts'
 
 const TIMEOUT_MS = 100_000
+/** In all that the first project has of its own. */
+const CANARY = 'canary-of-the-first'
 const APP = {
   'package.json': '{"type":"module","devDependencies":{"vite":"^8.0.0"},"dependencies":{"ms":"2.1.3"}}',
   'index.html': '<script type="module" src="/main.js"></script>',
@@ -36,13 +38,24 @@ async function bundleIn(project: string, files: Record<string, string>): Promise
 it('is made apart from the project that wanted it first, and the next one like it starts with it', async () => {
   const folder = join(under.dataDir, 'bundles')
   const packs = async () => (await readdir(folder).catch(() => [])).filter((name) => name.endsWith('.pack'))
-  expect(await bundleIn('first', APP)).toBeDefined()
+  const own = {
+    'main.js': `${APP['main.js']} // ${CANARY}`,
+    'own.js': `export const own = "${CANARY}"`,
+    '.env': `VITE_OWN=${CANARY}\n`,
+    [`public/${CANARY}.txt`]: CANARY,
+  }
+  expect(await bundleIn('first', { ...APP, ...own })).toBeDefined()
   await expect.poll(packs, { timeout: TIMEOUT_MS }).toHaveLength(1)
   const [name = ''] = await packs()
   const pack = await PackFile.open(join(folder, name))
-  const metadata = pack?.index.values().find(({ path }) => path.endsWith('/_metadata.json'))
-  const { browserHash, optimized } = JSON.parse(String(metadata && (await pack?.read(metadata))))
+  const contents = new Map<string, string>()
+  for (const entry of pack?.index.values() ?? []) {
+    contents.set(entry.path.replace(/^[^/]+\//, ''), String(await pack?.read(entry)))
+  }
   await pack?.release()
+  expect([...contents].flat().filter((text) => text.includes(CANARY))).toEqual([])
+  expect(contents.get('ms.js')).toContain('export default')
+  const { browserHash, optimized } = JSON.parse(contents.get('_metadata.json') ?? '')
   expect(Object.keys(optimized)).toEqual(['ms'])
 
   // It names the bundle as the shared one does, and would have given it a name of its own.
