@@ -1,15 +1,14 @@
 import { PackFile } from '../../lib/pack/pack-file.ts'
 import type { FileEntry, Snapshot } from '../../model/files.ts'
 import type { PageRequest, RecordedAnswer, RecordedPage } from '../../model/session.ts'
-import type { ModuleOfPage } from '../../model/worker.ts'
 import { manifestDiff } from '../manifest-diff.ts'
-import { findStale, type IsStale } from './stale-answers.ts'
+import { findStale, type IsStale, type MadeOf } from './stale-answers.ts'
 
 /** The file in the pack that says what the others are. */
 export const INDEX = 'index.json'
 export const FORMAT = 2
 
-export interface RecordingIndex {
+export interface RecordingIndex extends MadeOf {
   format: typeof FORMAT
   /** Of the settings that the project had. */
   settingsKey: string
@@ -18,9 +17,6 @@ export interface RecordingIndex {
   token: string
   /** Of the dependencies that the modules name. */
   bundle?: string
-  pageFile: string
-  /** What the answers were made of; missing where that is not known. */
-  modules?: readonly ModuleOfPage[]
   /** All files that the project had. */
   files: readonly FileEntry[]
   answers: { request: PageRequest; headers: string[]; file: string; isGzipped: boolean }[]

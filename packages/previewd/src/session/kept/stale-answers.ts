@@ -1,10 +1,17 @@
 import type { FileChange } from '../../model/files.ts'
 import type { PageRequest } from '../../model/session.ts'
+import type { ModuleOfPage } from '../../model/worker.ts'
 import { changePackages, changeWhatThereIs } from '../changes.ts'
-import type { RecordingIndex } from './recording.ts'
 
 /** What tools read besides the modules of a page. */
 const SETTINGS_FILES = /(?:^|\/)(?:[jt]sconfig[^/]*\.json|\.env[^/]*)$/
+
+export interface MadeOf {
+  /** Of the one page of the app. */
+  pageFile: string
+  /** Missing where they are not known. */
+  modules?: readonly ModuleOfPage[]
+}
 
 /** Says of a recorded answer whether a dev server that starts with other files would give another one. */
 export type IsStale = (request: PageRequest) => boolean
@@ -14,7 +21,7 @@ export type IsStale = (request: PageRequest) => boolean
  * that, as far as Vite itself knows. Undefined where any of them may be another now.
  */
 export function findStale(
-  { pageFile, modules }: Pick<RecordingIndex, 'pageFile' | 'modules'>,
+  { pageFile, modules }: MadeOf,
   changes: readonly FileChange[],
 ): IsStale | undefined {
   if (changes.length === 0) return () => false
