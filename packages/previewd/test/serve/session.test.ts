@@ -351,6 +351,24 @@ describe('a page of a session', () => {
     await session.painted(2)
   })
 
+  test('that came in vain again and again is loaded once more for what was edited since', async () => {
+    await using session = await DevSession.start(servers, APP)
+    // As from dev servers that are gone as soon as they have answered for the page.
+    await context.route(/@vite|@previewd|main\.js/, (route) => route.abort())
+    const page = await context.newPage()
+    let loads = 0
+    page.on('load', () => loads++)
+    await page.goto(session.origin)
+    await expect.poll(() => loads).toBe(4)
+    await session.viewing(1)
+    await context.unroute(/@vite|@previewd|main\.js/)
+    session.preview.addProject(PROJECT).revision = 2
+    Object.assign(session, { revision: 2, generation: 'two' })
+    session.set('live')
+    await page.getByText('first text').waitFor()
+    await session.painted(2)
+  })
+
   test('of a project that was deleted and made anew does not take its revisions for those of before', async () => {
     await using session = await DevSession.start(servers, APP)
     const page = await openLive(session)

@@ -11,13 +11,13 @@ const REST_MS = 400
 export function createGoLive({ screen, changeOver }) {
   let isGoingLive = false
   return async function goLive(next) {
-    if (next > screen.revision) return changeOver()
+    if (next > screen.revision) return changeOver(next)
     if (isGoingLive) return
     isGoingLive = true
     await screen.painted
     await new Promise((resolve) => setTimeout(resolve, REST_MS))
     if (isFar()) await fetchAhead().catch(() => undefined)
-    changeOver()
+    changeOver(next)
   }
 }
 

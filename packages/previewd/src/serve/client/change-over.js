@@ -1,21 +1,27 @@
 import { liveAddress } from './address.js'
-import { setTimeout } from './browser.js'
+import { clearTimeout, setTimeout } from './browser.js'
 import { keepScroll } from './scroll.js'
 import { TYPING_MS, watchTyping } from './typing.js'
 
 const RELOADS = 'previewd:reloads'
 const RELOAD_WINDOW_MS = 60_000
 const MAX_RELOADS = 3
+const MAX_KEPT = 30
 
 /** The change-over: a reload that keeps the address and the scroll, and does not take the words of who types. */
 export function createChangeOver({ mode, shown, isSentHere }) {
-  const from = `${mode} ${shown}`
   const isTyping = watchTyping()
+  /** The newest revision that a reload may bring. */
+  let coming = Number(shown)
   let reloadTimer
   let isLeaving = false
 
-  function changeOver() {
-    if (reloadTimer !== undefined || isLeaving) return
+  function changeOver(revision = coming) {
+    const isNewer = revision > coming
+    coming = Math.max(coming, revision)
+    if ((reloadTimer !== undefined && !isNewer) || isLeaving) return
+    clearTimeout(reloadTimer)
+    reloadTimer = undefined
     const waitMs = isTyping() ? TYPING_MS : waitForReloads()
     if (waitMs === 0) return reload()
     reloadTimer = setTimeout(() => {
@@ -24,19 +30,25 @@ export function createChangeOver({ mode, shown, isSentHere }) {
     }, waitMs)
   }
 
-  /** Milliseconds; a page that was reloaded again and again, and is what it was, is left alone for a while. */
+  /** Milliseconds; a page that was reloaded again and again for the same, and is what it was, is left alone for a while. */
   function waitForReloads() {
     if (mode === 'build' && !isSentHere) return 0
-    const recent = recentReloads(from)
+    const recent = recentReloads()
     if (recent === undefined) return performance.now() < 5000 ? 5000 : 0
-    return recent.length < MAX_RELOADS ? 0 : RELOAD_WINDOW_MS
+    const inVain = recent.filter((reload) => reload.way === way())
+    return inVain.length < MAX_RELOADS ? 0 : RELOAD_WINDOW_MS
+  }
+
+  /** From what to what. */
+  function way() {
+    return `${mode} ${shown} ${coming}`
   }
 
   function reload() {
     isLeaving = true
-    const recent = recentReloads(from)
+    const recent = recentReloads()
     if (recent !== undefined) {
-      sessionStorage.setItem(RELOADS, JSON.stringify([...recent, { at: Date.now(), from }]))
+      sessionStorage.setItem(RELOADS, JSON.stringify([...recent, { at: Date.now(), way: way() }]))
       keepScroll()
     }
     if (mode === 'build') location.replace(liveAddress() + location.hash)
@@ -57,12 +69,11 @@ export function createChangeOver({ mode, shown, isSentHere }) {
   }
 }
 
-/** The last reloads of a page that showed the same; undefined where the page has no storage. */
-function recentReloads(from) {
+/** The last reloads of this tab; undefined where the page has no storage. */
+function recentReloads() {
   try {
     const reloads = JSON.parse(sessionStorage.getItem(RELOADS) ?? '[]')
-    const isRecent = (reload) => reload.from === from && Date.now() - reload.at < RELOAD_WINDOW_MS
-    return reloads.filter(isRecent).slice(-MAX_RELOADS)
+    return reloads.filter(({ at }) => Date.now() - at < RELOAD_WINDOW_MS).slice(-MAX_KEPT)
   } catch {
     return undefined
   }

@@ -53,7 +53,7 @@ export function followHotUpdates({ mode }, { errors, screen, settling, changeOve
       const hasMissed = updates < sent
       updates = 0
       screen.hear(next)
-      if (hasMissed || errors.isPartial) changeOver()
+      if (hasMissed || errors.isPartial) changeOver(next)
       else if (isUpdating) reachedWhileUpdating = next
       else if (!isReloading) settling.reachSoon(next)
     },
