@@ -5,7 +5,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import type { SessionView } from '../../src/model/session.ts'
-import { launchBrowser, type OpenedPage, openPage, openSession, untilSession } from './browser.ts'
+import { launchBrowser, type OpenedPage, openPage, untilSession } from './browser.ts'
 import type { Client } from './client.ts'
 import { type DaemonUnderTest, startDaemonUnderTest } from './daemon-under-test.ts'
 import type { Files } from './project-files.ts'
@@ -63,7 +63,8 @@ async function openLive(
 ): Promise<OpenedPage & { project: string }> {
   const started = await client.push(project, files, { wait: 'live' })
   expect(started.status.session).toMatchObject({ state: 'live' })
-  const opened = await openSession(browser, client.previewUrl(project), textOf(project))
+  const opened = await openPage(browser, client.previewUrl(project), { text: textOf(project) })
+  await untilSession(opened)
   const painted = async () => (await client.status(project)).painted
   await expect.poll(painted, { timeout: 60_000 }).toMatchObject({ revision: started.revision })
   await opened.page.evaluate('window.typed = "kept"')
@@ -142,7 +143,7 @@ test('for a page without a place the session sleeps that was used longest ago; o
   await client.session('newcomer', 'PUT')
   await using newcomer = await openPage(browser, client.previewUrl('newcomer'), { text: textOf('newcomer') })
   await untilState('newcomer', 'live')
-  await untilSession(newcomer.page)
+  await untilSession(newcomer)
   expect(await sessionOf('longest')).toMatchObject({
     state: 'off',
     reason: 'Asleep: another project needed its place.',
@@ -150,7 +151,8 @@ test('for a page without a place the session sleeps that was used longest ago; o
   expect(await sessionOf('again')).toMatchObject({ state: 'live' })
   await expectUndisturbed(watched)
 
-  await using woken = await openSession(browser, client.previewUrl('longest'), textOf('longest'))
+  await using woken = await openPage(browser, client.previewUrl('longest'), { text: textOf('longest') })
+  await untilSession(woken)
   expect(await sessionOf('longest')).toMatchObject({ state: 'live' })
   expect(await sessionOf('again')).toMatchObject({ state: 'off' })
   const edit = await client.push('longest', { 'src/show.js': code('awake again') }, { wait: 'painted' })
@@ -184,7 +186,8 @@ test('a session that takes all memory is ended, comes back a few times, and does
   })
 
   await client.push('hungry', { 'vite.config.js': 'export default {}\n' }, { wait: 'live' })
-  await page.getByText(textOf('hungry')).waitFor()
+  // By itself, and not only after the minute for which a page that failed again and again is left alone.
+  await page.getByText(textOf('hungry')).waitFor({ timeout: 45_000 })
   await expectUndisturbed(neighbour)
   await context.close()
   await client.session('hungry', 'DELETE')
