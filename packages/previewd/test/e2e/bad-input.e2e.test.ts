@@ -22,9 +22,9 @@ beforeAll(async () => {
     PREVIEWD_MAX_FILE: String(1024 * 1024),
   })
   client = daemon.client
-}, 60_000)
+})
 
-afterAll(() => daemon?.[Symbol.asyncDispose](), 60_000)
+afterAll(() => daemon?.[Symbol.asyncDispose]())
 
 /** Builds a good revision, then this change; the good one has to be what viewers still get. */
 async function spoil(id: string, files: Files, deleted: string[] = []) {

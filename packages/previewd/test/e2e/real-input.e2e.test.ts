@@ -11,12 +11,12 @@ let browser: Browser
 beforeAll(async () => {
   daemon = await startDaemonUnderTest()
   browser = await launchBrowser()
-}, 60_000)
+})
 
 afterAll(async () => {
   await browser?.close()
   await daemon?.[Symbol.asyncDispose]()
-}, 60_000)
+})
 
 async function push(id: string, files: ReturnType<typeof fixtureFiles>, settings?: App['settings']) {
   if (settings !== undefined) expect(await daemon.client.settings(id, settings)).toBeLessThan(300)
@@ -91,7 +91,7 @@ describe('under the path', () => {
   })
 
   describe('in a sandbox, where it does not', () => {
-    beforeAll(() => daemon.restart({ PREVIEWD_PATH_MODE: 'sandboxed' }), 60_000)
+    beforeAll(() => daemon.restart({ PREVIEWD_PATH_MODE: 'sandboxed' }))
 
     test.concurrent.for(templateNames())('the %s template renders', async (name) => {
       await push(`t-${name}`, templateFiles(name))

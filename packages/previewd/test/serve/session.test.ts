@@ -30,11 +30,11 @@ let context: BrowserContext
 beforeAll(async () => {
   servers = await DevServers.open()
   browser = await launchBrowser()
-}, 60_000)
+})
 afterAll(async () => {
   await browser.close()
   await servers[Symbol.asyncDispose]()
-}, 60_000)
+})
 beforeEach(async () => {
   context = await browser.newContext()
 })

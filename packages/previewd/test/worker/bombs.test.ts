@@ -5,7 +5,7 @@ import { MIB, OWN_GROWTH_BYTES, openSandbox, run, script, shell, type TestSandbo
 let sandbox: TestSandbox
 beforeAll(async () => {
   sandbox = await openSandbox()
-}, 30_000)
+})
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]()
 })

@@ -21,7 +21,7 @@ beforeAll(async () => {
   // In the environment and the arguments of everything that the daemon could hand down.
   process.env.PREVIEWD_CANARY = CANARY
   sandbox = await openSandbox()
-}, 30_000)
+})
 afterAll(async () => {
   delete process.env.PREVIEWD_CANARY
   await sandbox[Symbol.asyncDispose]()

@@ -13,7 +13,7 @@ import {
 let sandbox: TestSandbox
 beforeAll(async () => {
   sandbox = await openSandbox()
-}, 30_000)
+})
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]()
 })

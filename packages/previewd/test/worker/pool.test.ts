@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => material[Symbol.asyncDispose]())
 beforeEach(async () => {
   pool = await PoolUnderTest.open(material)
-}, 30_000)
+})
 afterEach(() => pool[Symbol.asyncDispose]())
 
 describe('the pool', () => {

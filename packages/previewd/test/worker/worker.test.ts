@@ -8,7 +8,7 @@ import { collected, file, MIB, openSandbox, run, script, shell, type TestSandbox
 let sandbox: TestSandbox
 beforeAll(async () => {
   sandbox = await openSandbox()
-}, 30_000)
+})
 afterAll(async () => {
   await sandbox[Symbol.asyncDispose]()
 })
