@@ -1,6 +1,6 @@
 import { isAbsolute, relative } from 'node:path'
 import type { ModuleOfPage } from '../model/worker.ts'
-import { HOT_MODULE, type ServedModule, type ViteDevServer } from './entry-dev-vite.ts'
+import { HOT_MODULE, PACKAGES, type ServedModule, type ViteDevServer } from './entry-dev-vite.ts'
 import { MAX_GRAPH_BYTES } from './protocol.ts'
 
 const APP = '/app'
@@ -39,8 +39,10 @@ function dependsOn({ type, staticImportedUrls }: ServedModule, { url }: ServedMo
 function madeOf({ url, file }: ServedModule, ofConfig: ReadonlySet<string>): Partial<ModuleOfPage> {
   if (url === HOT_MODULE || OWN_MODULE.test(url)) return {}
   if (file === null || !isAbsolute(file)) return { isMadeUp: true }
+  if (file.startsWith(`${PACKAGES}/`)) return {}
   const path = relative(APP, file)
+  // Plugins give what they make up a path at the root as well, such as UnoCSS its stylesheet.
+  if (path.startsWith('..')) return { isMadeUp: true }
   // What the configuration is made of may change anything, as may whatever is no module at all.
-  const isOfProject = !path.startsWith('..') && !path.startsWith('node_modules/') && !ofConfig.has(file)
-  return isOfProject ? { file: path } : {}
+  return path.startsWith('node_modules/') || ofConfig.has(file) ? {} : { file: path }
 }

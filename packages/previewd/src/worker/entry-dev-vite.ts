@@ -79,7 +79,7 @@ export interface Vite {
 export const HOT_MODULE = '/@previewd/hot'
 export const REVISION_EVENT = 'previewd:revision'
 /** Where packages stand. The entry files that frameworks keep in theirs go to pages by this path. */
-const PACKAGES = '/store'
+export const PACKAGES = '/store'
 /** A dependency as Vite has bundled it for pages. */
 const BUNDLED_DEPENDENCY = /\/deps\/[^/?]+\.js(?:\?|$)/
 

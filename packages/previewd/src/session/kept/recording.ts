@@ -17,7 +17,6 @@ export interface RecordingIndex extends MadeOf {
   token: string
   /** Of the dependencies that the modules name. */
   bundle?: string
-  /** All files that the project had. */
   files: readonly FileEntry[]
   answers: { request: PageRequest; headers: string[]; file: string; isGzipped: boolean }[]
 }

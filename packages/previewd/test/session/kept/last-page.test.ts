@@ -5,11 +5,12 @@ import { batchOf, openPipeline, type PipelineUnderTest } from '../../pipeline/pi
 import { askDevServer } from '../dev-server.ts'
 
 const CONFIG = `import { readFileSync, writeFileSync } from 'node:fs'
+const MADE_UP = /(?:__made-up|\\.made-up\\.css)$/
 const notes = {
   name: 'notes',
   buildStart: () => writeFileSync(new URL('generated.js', import.meta.url), 'export const generated = 1'),
-  resolveId: (id) => (id === 'virtual:made-up' ? '\\0virtual:made-up' : undefined),
-  load: (id) => (id === '\\0virtual:made-up' ? 'export const madeUp = 1' : undefined),
+  resolveId: (id) => (id === 'virtual:made-up' ? '\\0virtual:made-up' : MADE_UP.test(id) ? id : undefined),
+  load: (id) => (id === '\\0virtual:made-up' ? 'export const madeUp = 1' : MADE_UP.test(id) ? '' : undefined),
   transform(code, id) {
     if (!id.endsWith('.note')) return undefined
     const text = new URL('words.txt', import.meta.url).pathname
@@ -21,9 +22,10 @@ export default { plugins: [notes] }
 `
 const APP = {
   'vite.config.js': CONFIG,
-  'index.html': '<script type="module" src="/main.js"></script>',
+  'index.html': '<style>@import "./theme.css";</style><script type="module" src="/main.js"></script>',
+  'theme.css': 'body { color: red }',
   'main.js':
-    "import './top.js'\nimport { madeUp } from 'virtual:made-up'\nimport { generated } from './generated.js'\nimport text from './x.note'\nconsole.log(madeUp, generated, text)\n",
+    "import './top.js'\nimport { madeUp } from 'virtual:made-up'\nimport { generated } from './generated.js'\nimport text from './x.note'\nimport '/__made-up'\nimport '/app/main.js.made-up.css'\nconsole.log(madeUp, generated, text)\n",
   'top.js': "import './leaf.js'\n",
   'leaf.js': 'console.log("leaf")\n',
   'x.note': '',
@@ -37,6 +39,8 @@ const MODULES = [
   '/x.note?import',
   '/generated.js',
   '/@id/__x00__virtual:made-up',
+  '/__made-up',
+  '/main.js.made-up.css',
 ]
 const REQUESTS: PageRequest[] = [
   { url: '/', accept: 'page', isModule: false },
@@ -80,8 +84,12 @@ async function withPage(project: string, vite: number): Promise<void> {
   await under.store.files.apply(project, batchOf({ ...APP, 'package.json': manifest }))
   const socket = await untilLive(project)
   for (const request of REQUESTS) {
-    // Who takes everything gets no page.
-    if (request.accept !== 'page') expect((await askDevServer(socket, request.url)).status).toBe(200)
+    const { status } = await askDevServer(
+      socket,
+      request.url,
+      request.accept === 'page' ? 'text/html' : '*/*',
+    )
+    expect(status).toBe(200)
     requests.note(project, request, 'g')
   }
   await under.sessions.stop(project, '')
@@ -100,6 +108,12 @@ test.each([4, 8] as const)(
     expect(leaf?.there).toEqual(['/', ...ABOVE[vite], '/x.note?import'])
     const socket = await untilLive(project)
     expect((await askDevServer(socket, '/leaf.js')).text).toContain('other')
+    await under.sessions.stop(project, '')
+    // What a stylesheet in the page itself is made of.
+    const theme = await recordedAfter(project, { 'theme.css': 'body { color: blue }' })
+    expect(theme?.there).not.toContain('/')
+    expect(theme?.there).toContain('/leaf.js')
+    await untilLive(project)
     await under.sessions.stop(project, '')
     // A file that a plugin made a module of besides.
     const words = await recordedAfter(project, { 'words.txt': 'second words' })
