@@ -105,7 +105,7 @@ export class Session {
 
   /** See {@link Sessions.recorded}. */
   recorded(): Promise<RecordedPage | undefined> {
-    return this.#state === 'starting' || this.#state === 'live' ? this.#lastPage.current() : NOTHING
+    return this.#state === 'starting' || this.#state === 'live' ? this.#lastPage.shown() : NOTHING
   }
 
   view(): Omit<SessionView, 'viewers'> {

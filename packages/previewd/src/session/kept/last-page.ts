@@ -58,6 +58,12 @@ export class LastPage {
     return fits ? page : undefined
   }
 
+  /** The same, and nothing of it where that is out of date: an open page that began with it waits for the dev server. */
+  async shown(): Promise<CurrentPage | undefined> {
+    const page = await this.#opened
+    return page && ((await this.current()) ?? page.outdated())
+  }
+
   /** Open pages may show modules that the dev server has not transformed yet. */
   get isAhead(): boolean {
     return !this.#isKnown
@@ -65,9 +71,11 @@ export class LastPage {
 
   /** The dev server answers. What was recorded is of no use where it calls its modules by other names. */
   async follow(worker: DevWorker): Promise<void> {
-    const page = await this.current()
+    const page = await this.#opened
     if (page?.generation !== worker.generation) return await this.close()
     this.#isKnown = false
+    // An edit that came meanwhile is brought in next, and reloads what was shown before it.
+    if ((await this.current()) === undefined) return
     void this.#makeKnown(worker, page).finally(() => {
       this.#isKnown = true
     })
@@ -88,10 +96,11 @@ export class LastPage {
     await Promise.race([kept, delay(KEEP_TIMEOUT_MS, undefined, { ref: false })])
   }
 
-  /** It is out of date, or not needed any more. */
+  /** It is out of date, and open pages are loaded anew; or it is not needed any more. */
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.#isKnown = true
     await (await opened)?.close()
   }
 

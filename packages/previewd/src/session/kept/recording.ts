@@ -117,6 +117,10 @@ export class CurrentPage implements RecordedPage {
     return this.isStale(request) ? undefined : await this.#recording.find(request)
   }
 
+  outdated(): CurrentPage {
+    return new CurrentPage(this.#recording, this.revision, () => true)
+  }
+
   async close(): Promise<void> {
     await this.#recording.close()
   }

@@ -140,3 +140,21 @@ test('a page is whole again where a change was taken back, and void where nobody
   await untilLive('page')
   await under.sessions.stop('page', '')
 })
+
+test('nothing of a page is there any more after an edit while its dev server starts, and what asks for it waits for that', async () => {
+  await withPage('meanwhile', 8)
+  expect(await recordedAfter('meanwhile', { 'leaf.js': 'console.log("other")\n' })).toMatchObject({
+    revision: 2,
+  })
+  await under.store.files.apply('meanwhile', batchOf({ 'top.js': 'console.log("another")\n' }))
+  const page = await under.sessions.recorded('meanwhile')
+  expect(page?.isWhole).toBe(false)
+  expect(await Promise.all(REQUESTS.map((request) => page?.find(request)))).toEqual(
+    REQUESTS.map(() => undefined),
+  )
+  const address = await under.sessions.untilLive('meanwhile')
+  expect(address?.generation).toBe(page?.generation)
+  await expect.poll(async () => under.sessions.address('meanwhile')?.revision).toBe(3)
+  expect(await under.sessions.recorded('meanwhile')).toBeUndefined()
+  await under.sessions.stop('meanwhile', '')
+})

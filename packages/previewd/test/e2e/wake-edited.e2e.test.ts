@@ -1,0 +1,45 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { launchBrowser, openPage, untilSession } from './browser.ts'
+import { startDaemonUnderTest } from './daemon-under-test.ts'
+import { configThatRuns, sampleProject } from './sample-project.ts'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launchBrowser()
+})
+afterAll(() => browser.close())
+
+const code = (text: string) =>
+  `export const show = () => { document.querySelector('#root').textContent = ${JSON.stringify(text)} }\n`
+const MAIN = `import { show } from './show.js'
+show()
+import.meta.hot?.accept('./show.js', (next) => next.show())
+`
+/** A dev server that takes its time, so that there is a moment in which it starts. */
+const SLOW = configThatRuns(
+  "if (!process.argv.includes('build')) await new Promise((resolve) => setTimeout(resolve, 5000))",
+)
+
+test('a page that was shown while its dev server started gets an edit that came meanwhile', async () => {
+  await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
+  const { client } = daemon
+  const app = { ...sampleProject(''), ...SLOW, 'src/main.js': MAIN, 'src/show.js': code('first') }
+  await client.push('slow', app, { wait: 'live' })
+  {
+    await using opened = await openPage(browser, client.previewUrl('slow'), { text: 'first' })
+    await untilSession(opened)
+    expect(opened.problems).toEqual([])
+  }
+  await client.session('slow', 'DELETE')
+  await client.session('slow', 'PUT')
+  const url = `${client.previewUrl('slow')}?previewd_live=1`
+  await using woken = await openPage(browser, url, { text: 'first' })
+  expect(await woken.page.content()).toContain('/@vite/client')
+  expect((await client.status('slow')).session.state).toBe('starting')
+  await new Promise((resolve) => setTimeout(resolve, 1500))
+  expect((await client.status('slow')).session.state).toBe('starting')
+  await client.push('slow', { 'src/show.js': code('second') }, { wait: 'live' })
+  await expect.poll(async () => (await client.status('slow')).painted?.revision).toBe(2)
+  expect(await woken.page.textContent('#root')).toBe('second')
+})
