@@ -156,6 +156,11 @@ export class DevWorker {
     return this.#generation
   }
 
+  /** Pages that are open belong to an earlier generation from now on. */
+  renew(): void {
+    this.#generation = randomBytes(12).toString('base64url')
+  }
+
   /** What has changed since the revision that it has. */
   changesTo({ files }: Snapshot) {
     return manifestDiff(this.#files, files)
@@ -177,7 +182,7 @@ export class DevWorker {
     const kind = update.kind === 'none' ? this.#ahead : update.kind
     this.#ahead = 'none'
     // A page that was loading meanwhile has modules of both servers, or did not get some of them at all.
-    if (kind === 'restart') this.#generation = randomBytes(12).toString('base64url')
+    if (kind === 'restart') this.renew()
     return { ...update, revision: snapshot.revision, kind }
   }
 

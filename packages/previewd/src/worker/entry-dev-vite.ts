@@ -111,6 +111,8 @@ interface SessionPluginOptions {
   version?: string | undefined
   /** Gets each server that is made with it. */
   onServer?: (server: ViteDevServer) => void
+  /** Called before pages are told to load anew. */
+  onReload?: (server: ViteDevServer) => void
 }
 
 /**
@@ -119,7 +121,7 @@ interface SessionPluginOptions {
  */
 export function sessionPlugin(
   { missing, coming }: RequestWatchers,
-  { token, version = '', onServer }: SessionPluginOptions,
+  { token, version = '', onServer, onReload }: SessionPluginOptions,
 ): object {
   const reloads = new Reloads()
   return {
@@ -139,7 +141,10 @@ export function sessionPlugin(
     configureServer: (server: ViteDevServer) => {
       missing.watch(server.middlewares)
       coming.watch(server.middlewares)
-      reloads.follow(server, () => forgetHotModule(server))
+      reloads.follow(server, () => {
+        forgetHotModule(server)
+        onReload?.(server)
+      })
       onServer?.(server)
     },
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),

@@ -69,11 +69,15 @@ export class LastPage {
     return !this.#isKnown
   }
 
-  /** The dev server answers. What was recorded is of no use where it calls its modules by other names. */
-  async follow(worker: DevWorker): Promise<void> {
+  /**
+   * The dev server answers. What was recorded is of no use where it calls its modules by other names; `onLeft` is called
+   * where it comes to do so later.
+   */
+  async follow(worker: DevWorker, onLeft: () => void): Promise<void> {
     const page = await this.#opened
     if (page?.generation !== worker.generation) return await this.close()
     this.#isKnown = false
+    void worker.server.rebundled.then(() => this.#leave(worker, onLeft))
     // An edit that came meanwhile is brought in next, and reloads what was shown before it.
     if ((await this.current()) === undefined) return
     void this.#makeKnown(worker, page).finally(() => {
@@ -116,6 +120,14 @@ export class LastPage {
       await recording.close()
       throw error
     }
+  }
+
+  /** A page of both would have two copies of a package. */
+  async #leave(worker: DevWorker, onLeft: () => void): Promise<void> {
+    if (this.#opened === undefined) return
+    worker.renew()
+    await this.close()
+    onLeft()
   }
 
   /** Beginning with what an open page waits for. */
