@@ -60,6 +60,7 @@ export interface ResolvedDevConfig {
   webSocketToken?: string
   /** '' where there is none. */
   publicDir: string
+  plugins?: readonly { name: string; transformIndexHtml?: unknown }[]
   build?: { ssr?: unknown }
   server: {
     watch?: unknown
