@@ -9,7 +9,11 @@ const APP = '/app'
 const OWN_MODULE = /^\/@(?:vite\/|react-refresh$)/
 /** Those of Vite itself and of React put the same into every page. */
 const OWN_PLUGIN = /^(?:vite|previewd):/
-/** What it declares may be of a type from other files, of which the module graph knows nothing. */
+/** What such files say decides whether they are made of others, of which the module graph knows nothing. */
+const MAYBE_OF_MORE = /\.vue$|\.module\.\w+$/
+/** Of CSS modules, or of styles in a component. */
+const COMPOSED = /(?:\bcomposes\s*:|@value\s)[^;}]*\sfrom\s*["']|:import\s*\(/
+/** What a component declares may be of a type that it imports. */
 const TYPED_MACRO = /\bdefine(?:Props|Emits|Model|Slots)\s*</
 
 /**
@@ -61,13 +65,13 @@ function madeOf({ url, file }: ServedModule, ofConfig: ReadonlySet<string>): Par
   if (path.startsWith('..')) return { isMadeUp: true }
   // What the configuration is made of may change anything, as may whatever is no module at all.
   if (path.startsWith('node_modules/') || ofConfig.has(file)) return {}
-  return { file: path, ...(file.endsWith('.vue') && isTyped(file) && { isMadeUp: true }) }
+  return { file: path, ...(MAYBE_OF_MORE.test(file) && isMadeOfMore(file) && { isMadeUp: true }) }
 }
 
-function isTyped(component: string): boolean {
+function isMadeOfMore(file: string): boolean {
   try {
-    const text = readFileSync(component, 'utf8')
-    return TYPED_MACRO.test(text) && /\bimport\b/.test(text)
+    const text = readFileSync(file, 'utf8')
+    return COMPOSED.test(text) || (TYPED_MACRO.test(text) && /\bimport\b/.test(text))
   } catch {
     // A plugin made it up, or it is gone.
     return true

@@ -69,6 +69,22 @@ import { word } from './props'
   expect(await thereAfter('typed', files, asked, edit)).toEqual(['/', '/main.ts', '/Plain.vue'])
 })
 
+test('a stylesheet that is composed of another one is stale after a change of that', async () => {
+  const files = {
+    'package.json': '{"type":"module","devDependencies":{"vite":"^7.0.0"}}',
+    'index.html': '<script type="module" src="/main.js"></script>',
+    'main.js':
+      "import card from './card.module.css'\nimport './base.module.css'\nimport './plain.module.css'\nconsole.log(card)\n",
+    'card.module.css': ".card { composes: box from './base.module.css'; color: red }",
+    'base.module.css': '.box { color: green }',
+    'plain.module.css': '.plain { color: blue }',
+  }
+  const edit = { 'base.module.css': '.box { color: black }' }
+  const styles = ['/card.module.css', '/base.module.css', '/plain.module.css'].map(module)
+  const asked = [page, module('/main.js'), ...styles]
+  expect(await thereAfter('composed', files, asked, edit)).toEqual(['/', '/main.js', '/plain.module.css'])
+})
+
 test('a page that a plugin writes into is stale after every change, and one that Vite alone does is not', async () => {
   const files = {
     'package.json': '{"type":"module","devDependencies":{"vite":"^8.0.0"}}',
