@@ -78,10 +78,10 @@ async function recordedAfter(project: string, edit: Record<string, string>, dele
   )
 }
 
-async function withPage(project: string, vite: number): Promise<void> {
+async function withPage(project: string, vite: number, besides: Record<string, string> = {}): Promise<void> {
   under.store.projects.put(project, {})
   const manifest = `{"type":"module","devDependencies":{"vite":"^${vite}.0.0"}}`
-  await under.store.files.apply(project, batchOf({ ...APP, 'package.json': manifest }))
+  await under.store.files.apply(project, batchOf({ ...APP, ...besides, 'package.json': manifest }))
   const socket = await untilLive(project)
   for (const request of REQUESTS) {
     const { status } = await askDevServer(
@@ -157,4 +157,22 @@ test('nothing of a page is there any more after an edit while its dev server sta
   await expect.poll(async () => under.sessions.address('meanwhile')?.revision).toBe(3)
   expect(await under.sessions.recorded('meanwhile')).toBeUndefined()
   await under.sessions.stop('meanwhile', '')
+})
+
+test('an edit that was on its way when the session went to sleep is not taken for what was there before', async () => {
+  const slow = "{ name: 'slow', handleHotUpdate: () => new Promise((done) => setTimeout(done, 2000)) }"
+  const config = CONFIG.replace('plugins: [notes]', `plugins: [notes, ${slow}]`)
+  await withPage('on-its-way', 8, { 'vite.config.js': config })
+  await untilLive('on-its-way')
+  await under.store.files.apply('on-its-way', batchOf({ 'leaf.js': 'console.log("for a moment")\n' }))
+  const applied = under.sessions.apply('on-its-way')
+  const { socket = '' } = under.sessions.address('on-its-way') ?? {}
+  await expect.poll(async () => (await askDevServer(socket, '/leaf.js')).text).toContain('for a moment')
+  await under.sessions.stop('on-its-way', '')
+  await applied
+  const back = await recordedAfter('on-its-way', { 'leaf.js': APP['leaf.js'] })
+  expect(back?.there).toContain('/top.js')
+  expect(back?.there).not.toContain('/leaf.js')
+  await untilLive('on-its-way')
+  await under.sessions.stop('on-its-way', '')
 })
