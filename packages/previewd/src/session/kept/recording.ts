@@ -70,10 +70,12 @@ export class Recording {
     await this.#pack.release()
   }
 
-  /** Vite answers with the one page of an app at every address that is not that of a file. */
+  /** Vite answers with the one page of an app at every address that is not that of a file, or of another page. */
   #pageFor({ url, accept }: PageRequest): RecordingIndex['answers'][number] | undefined {
     const [path = ''] = url.split('?', 1)
     if (accept !== 'page' || /\.[^/]*$/.test(path)) return undefined
+    const pages = this.index.files.filter((file) => file.path.endsWith('.html'))
+    if (pages.length > 1) return undefined
     return this.index.answers.find(({ request }) => request.accept === 'page')
   }
 }

@@ -24,6 +24,7 @@ async function thereAfter(
   files: Record<string, string>,
   asked: PageRequest[],
   edit: Record<string, string>,
+  wanted = asked,
 ): Promise<string[]> {
   under.store.projects.put(project, {})
   await under.store.files.apply(project, batchOf(files))
@@ -38,10 +39,10 @@ async function thereAfter(
   await under.store.files.apply(project, batchOf(edit))
   under.sessions.ensure(project)
   const kept = await under.sessions.recorded(project)
-  const found = await Promise.all(asked.map((request) => kept?.find(request)))
+  const found = await Promise.all(wanted.map((request) => kept?.find(request)))
   await under.sessions.untilLive(project)
   await under.sessions.stop(project, '')
-  return asked.map(({ url }) => url).filter((_, place) => found[place])
+  return wanted.map(({ url }) => url).filter((_, place) => found[place])
 }
 
 test('a Vue component whose props are of a type that it imports is stale after a change of that', async () => {
@@ -104,4 +105,16 @@ export default { plugins: [title] }
   expect(await thereAfter('plain', files, asked, edit)).toEqual(['/', '/main.js'])
   const titled = { ...files, 'vite.config.js': config }
   expect(await thereAfter('titled', titled, asked, edit)).toEqual(['/main.js'])
+})
+
+test('one of several pages does not stand for another, and the one of an app stands at all its addresses', async () => {
+  const files = {
+    'package.json': '{"type":"module","devDependencies":{"vite":"^8.0.0"}}',
+    'index.html': '<title>Home</title>',
+  }
+  const pageAt = (url: string): PageRequest => ({ ...page, url })
+  const wanted = [pageAt('/'), pageAt('/deep/link')]
+  expect(await thereAfter('one', files, [pageAt('/other')], {}, wanted)).toEqual(['/', '/deep/link'])
+  const several = { ...files, 'about.html': '<title>About</title>' }
+  expect(await thereAfter('several', several, [pageAt('/about.html')], {}, wanted)).toEqual([])
 })
