@@ -165,6 +165,8 @@ export interface DevServer {
   readonly ended: Promise<TaskOutcome>
   /** Which bundle of the dependencies it started with, where it had one: the addresses of their modules depend on it. */
   readonly bundle: string | undefined
+  /** Resolves when it has made another one, since a page needs a dependency that was not in that. */
+  readonly rebundled: Promise<void>
   /**
    * Rejects with a WorkerError where the worker is gone. The files were put before, or are being put; where they did
    * not get in, nothing happens. One batch at a time. Pages are told that they show the revision, and are not reloaded

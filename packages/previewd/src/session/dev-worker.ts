@@ -103,6 +103,8 @@ export class DevWorker {
   #generation: string
   #revision: number
   #files: Manifest
+  /** What it answers is being kept, as made of the files that it has. */
+  #isLeaving = false
   /** What edits did that came ahead of their revision. */
   #ahead: DevUpdate['kind'] = 'none'
 
@@ -156,6 +158,11 @@ export class DevWorker {
     return this.#generation
   }
 
+  /** Pages that are open belong to an earlier generation from now on. */
+  renew(): void {
+    this.#generation = randomBytes(12).toString('base64url')
+  }
+
   /** What has changed since the revision that it has. */
   changesTo({ files }: Snapshot) {
     return manifestDiff(this.#files, files)
@@ -166,6 +173,7 @@ export class DevWorker {
     const changed = this.changesTo(snapshot)
     const gone = changed.flatMap(({ path, kind }) => (kind === 'deleted' ? [path] : []))
     const come = changed.flatMap(({ path }) => snapshot.files.get(path) ?? [])
+    this.#doubt([...gone.flatMap((path) => this.#files.get(path) ?? []), ...come])
     // Sent one behind the other: nothing is told of files that did not get in.
     const [, , update] = await this.#inTime([
       gone.length > 0 && this.#worker.remove(gone),
@@ -177,7 +185,7 @@ export class DevWorker {
     const kind = update.kind === 'none' ? this.#ahead : update.kind
     this.#ahead = 'none'
     // A page that was loading meanwhile has modules of both servers, or did not get some of them at all.
-    if (kind === 'restart') this.#generation = randomBytes(12).toString('base64url')
+    if (kind === 'restart') this.renew()
     return { ...update, revision: snapshot.revision, kind }
   }
 
@@ -189,14 +197,19 @@ export class DevWorker {
     const entries = files.flatMap(({ path, size, content }) =>
       content ? { kind: 'file' as const, path, size, content } : [],
     )
-    // Half of them may get in: until all have, what the worker has at their paths is like no file.
+    this.#doubt(files)
+    const [, { kind }] = await this.#inTime([this.#worker.put(entries), this.server.update(null, changed)])
+    this.#files = replaced(this.#files, files)
+    this.#ahead = kind
+  }
+
+  /** Half of them may get in or go: until all have, what the worker has at their paths is like no file. */
+  #doubt(files: readonly FileEntry[]): void {
+    if (this.#isLeaving) throw new WorkerError('ended', 'The session goes to sleep.')
     this.#files = replaced(
       this.#files,
       files.map((file) => ({ ...file, sha256: '' })),
     )
-    const [, { kind }] = await this.#inTime([this.#worker.put(entries), this.server.update(null, changed)])
-    this.#files = replaced(this.#files, files)
-    this.#ahead = kind
   }
 
   /** A worker that takes no files or whose plugins never answer is of no use any more. */
@@ -222,6 +235,7 @@ export class DevWorker {
   ): Promise<void> {
     const { settingsKey, requests } = page
     const { task } = this.serving
+    this.#isLeaving = true
     // Other servers have caches of their own, in places of their own.
     if (task.kind !== 'vite-dev' || task.framework) return
     const pageFile = posix.join(posix.relative('/app', task.root), 'index.html')

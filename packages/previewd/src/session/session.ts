@@ -105,7 +105,7 @@ export class Session {
 
   /** See {@link Sessions.recorded}. */
   recorded(): Promise<RecordedPage | undefined> {
-    return this.#state === 'starting' || this.#state === 'live' ? this.#lastPage.current() : NOTHING
+    return this.#state === 'starting' || this.#state === 'live' ? this.#lastPage.shown() : NOTHING
   }
 
   view(): Omit<SessionView, 'viewers'> {
@@ -203,7 +203,7 @@ export class Session {
       this.#startMs = Math.round(performance.now() - startedMs)
       this.#pool = worker.pool
       this.#startedAt = new Date(this.#parts.now()).toISOString()
-      await this.#lastPage.follow(worker)
+      await this.#lastPage.follow(worker, () => this.#events.changed())
       this.#take(worker)
       this.#lastUpdate = undefined
       this.use()

@@ -46,6 +46,7 @@ const messages = z.discriminatedUnion('type', [
   }),
   z.object({ type: z.literal('log-cut'), id }),
   z.object({ type: z.literal('serving'), id, bundle: bundle.exactOptional() }),
+  z.object({ type: z.literal('rebundled'), id, bundle }),
   z.object({ type: z.literal('freshened'), id, bundle: bundle.exactOptional() }),
   z.object({
     type: z.literal('modules'),

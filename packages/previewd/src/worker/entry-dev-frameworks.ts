@@ -20,9 +20,10 @@ export interface ServerPlace {
 export async function startServers(
   framework: 'astro' | 'nuxt' | undefined,
   place: ServerPlace,
+  onReload: (server: ViteDevServer) => void,
 ): Promise<SessionServers> {
   if (framework === 'astro') return await startAstro(place)
-  return framework === 'nuxt' ? await startNuxt(place) : await startVite(place)
+  return framework === 'nuxt' ? await startNuxt(place) : await startVite(place, onReload)
 }
 
 /** Loads the framework that a folder finds, ahead of its use; false where it finds none that is known here. */
@@ -42,7 +43,10 @@ export async function loadFramework(cwd: string): Promise<boolean> {
   return false
 }
 
-async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<SessionServers> {
+async function startVite(
+  { cwd, port, mode, token }: ServerPlace,
+  onReload: (server: ViteDevServer) => void,
+): Promise<SessionServers> {
   const folder = viteFolder(cwd)
   process.argv = [process.execPath, join(folder, 'bin/vite.js'), 'dev']
   const watchers = { missing: new MissingPaths(), coming: new ComingModules() }
@@ -52,7 +56,7 @@ async function startVite({ cwd, port, mode, token }: ServerPlace): Promise<Sessi
     ...(mode !== undefined && { mode }),
     clearScreen: false,
     server: { host: '127.0.0.1', port, strictPort: true, open: false },
-    plugins: [sessionPlugin(watchers, { token, version: vite.version })],
+    plugins: [sessionPlugin(watchers, { token, version: vite.version, onReload })],
   })
   // What it stands for now; one that does not fit any more is removed at the start.
   const bundle = bundleOf(main)

@@ -60,6 +60,7 @@ export interface ResolvedDevConfig {
   webSocketToken?: string
   /** '' where there is none. */
   publicDir: string
+  plugins?: readonly { name: string; transformIndexHtml?: unknown }[]
   build?: { ssr?: unknown }
   server: {
     watch?: unknown
@@ -79,7 +80,7 @@ export interface Vite {
 export const HOT_MODULE = '/@previewd/hot'
 export const REVISION_EVENT = 'previewd:revision'
 /** Where packages stand. The entry files that frameworks keep in theirs go to pages by this path. */
-const PACKAGES = '/store'
+export const PACKAGES = '/store'
 /** A dependency as Vite has bundled it for pages. */
 const BUNDLED_DEPENDENCY = /\/deps\/[^/?]+\.js(?:\?|$)/
 
@@ -111,6 +112,8 @@ interface SessionPluginOptions {
   version?: string | undefined
   /** Gets each server that is made with it. */
   onServer?: (server: ViteDevServer) => void
+  /** Called before pages are told to load anew. */
+  onReload?: (server: ViteDevServer) => void
 }
 
 /**
@@ -119,7 +122,7 @@ interface SessionPluginOptions {
  */
 export function sessionPlugin(
   { missing, coming }: RequestWatchers,
-  { token, version = '', onServer }: SessionPluginOptions,
+  { token, version = '', onServer, onReload }: SessionPluginOptions,
 ): object {
   const reloads = new Reloads()
   return {
@@ -139,7 +142,10 @@ export function sessionPlugin(
     configureServer: (server: ViteDevServer) => {
       missing.watch(server.middlewares)
       coming.watch(server.middlewares)
-      reloads.follow(server, () => forgetHotModule(server))
+      reloads.follow(server, () => {
+        forgetHotModule(server)
+        onReload?.(server)
+      })
       onServer?.(server)
     },
     resolveId: (id: string) => (id === HOT_MODULE ? id : undefined),

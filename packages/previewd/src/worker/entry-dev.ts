@@ -5,10 +5,11 @@ import type { FileChange } from '../model/files.ts'
 import type { ModuleOfPage, ToolError } from '../model/worker.ts'
 import { type BatchResult, type FileEvent, HotBatches, type SessionServers } from './entry-dev-batch.ts'
 import { loadFramework, startServers } from './entry-dev-frameworks.ts'
-import { freshen } from './entry-dev-fresh.ts'
+import { bundleOf, freshen } from './entry-dev-fresh.ts'
 import { modulesOfPages } from './entry-dev-graph.ts'
 import { tidyAtRest } from './entry-dev-rest.ts'
 import { loadTailwindAnew } from './entry-dev-tailwind.ts'
+import type { ViteDevServer } from './entry-dev-vite.ts'
 import { observeWrites } from './entry-dev-writes.ts'
 import { toToolErrors } from './entry-errors.ts'
 import { type RehearsalAnswer, type RehearsalRequest, rehearse } from './entry-rehearsal.ts'
@@ -34,6 +35,8 @@ export type DevRequest =
 export type DevAnswer =
   /** Where it does not accept at the host's socket, somebody has to join that to its port. */
   | { type: 'listening'; accepts: boolean; bundle?: string }
+  /** The dependencies are another bundle now; pages are about to load anew. */
+  | { type: 'rebundled'; bundle: string }
   | { type: 'freshened'; id: number; bundle?: string }
   | { type: 'modules'; id: number; modules?: ModuleOfPage[] }
   | { type: 'failed'; errors: ToolError[] }
@@ -52,6 +55,7 @@ class DevHost {
   readonly #wire = new Socket({ fd: WIRE_FD, readable: true, writable: true })
   #servers: SessionServers | undefined
   #batches: HotBatches | undefined
+  #bundle: string | undefined
   #revision = 0
   #isPrepared = false
   /** One batch after the other. */
@@ -93,13 +97,14 @@ class DevHost {
     // Node reads them where it starts, and this one started before it knew them.
     if (env.NODE_USE_ENV_PROXY === '1') (http as Partial<typeof http>).setGlobalProxyFromEnv?.()
     this.#prepare()
-    const servers = await startServers(framework, place)
+    const servers = await startServers(framework, place, (server) => this.#tellBundle(server))
     const accepts = servers.main.httpServer !== null
     if (accepts) await acceptAt(DEV_LISTENING_FD, servers)
     this.#servers = servers
     this.#batches = new HotBatches(servers)
     this.#revision = revision
     const { bundle } = servers
+    this.#bundle = bundle
     this.#answer({ type: 'listening', accepts, ...(bundle !== undefined && { bundle }) })
   }
 
@@ -117,6 +122,14 @@ class DevHost {
       (file) => file.startsWith(`${APP}/`) && !UNWATCHED.test(relative(APP, file)),
       (event) => this.#remember(event),
     )
+  }
+
+  /** Vite bundles anew when a page asks for a dependency that it did not know. */
+  #tellBundle(server: ViteDevServer): void {
+    const bundle = bundleOf(server)
+    if (!this.#servers || bundle === undefined || bundle === this.#bundle) return
+    this.#bundle = bundle
+    this.#answer({ type: 'rebundled', bundle })
   }
 
   async #freshen(id: number): Promise<void> {

@@ -80,7 +80,8 @@ export class DevServerRunner {
           else if (answer.type === 'updated') {
             const { id, kind, errors } = answer
             this.#channel.send({ type: 'changed', id, kind, errors })
-          } else if (answer.type === 'freshened' || answer.type === 'modules') this.#channel.send(answer)
+          } else if (answer.type === 'rebundled') this.#channel.send({ ...answer, id })
+          else if (answer.type === 'freshened' || answer.type === 'modules') this.#channel.send(answer)
         }
       } catch (error) {
         // The project's code wrote here: nothing of this server can be believed any more.

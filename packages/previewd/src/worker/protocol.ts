@@ -75,6 +75,8 @@ export type ChildMessage =
   | { type: 'log-cut'; id: number }
   /** The dev server of this task answers. */
   | { type: 'serving'; id: number; bundle?: string }
+  /** From then on, the addresses of modules of dependencies are others. */
+  | { type: 'rebundled'; id: number; bundle: string }
   | { type: 'changed'; id: number; kind: 'none' | 'hmr' | 'reload' | 'restart'; errors: ToolError[] }
   | { type: 'freshened'; id: number; bundle?: string }
   | { type: 'modules'; id: number; modules?: ModuleOfPage[] }

@@ -9,9 +9,9 @@ import {
 import type { CheckedMessage } from './child-message.ts'
 import { type HostMessage, ProtocolError } from './protocol.ts'
 
-const DEV_MESSAGES = ['serving', 'changed', 'freshened', 'modules'] as const
+const DEV_MESSAGES = ['serving', 'rebundled', 'changed', 'freshened', 'modules'] as const
 type DevMessage = Extract<CheckedMessage, { type: (typeof DEV_MESSAGES)[number] }>
-type Answer = Exclude<DevMessage, { type: 'serving' }>
+type Answer = Exclude<DevMessage, { type: 'serving' | 'rebundled' }>
 type Question =
   | { type: 'change'; revision: number | null; changed: FileChange[]; reload: boolean }
   | { type: 'freshen' }
@@ -40,8 +40,10 @@ export class RemoteDevServer implements DevServer {
   readonly socket: string
   readonly ended: Promise<TaskOutcome>
   readonly serving: Promise<DevServer>
+  readonly rebundled: Promise<void>
   readonly #parts: RemoteDevServerParts
   readonly #startServing: (server: DevServer) => void
+  readonly #tellRebundled: () => void
   #bundle: string | undefined
   /** What was asked and not answered yet; one at a time. */
   #asked:
@@ -63,6 +65,9 @@ export class RemoteDevServer implements DevServer {
     const { promise, resolve } = Promise.withResolvers<DevServer>()
     this.serving = promise
     this.#startServing = resolve
+    const rebundled = Promise.withResolvers<void>()
+    this.rebundled = rebundled.promise
+    this.#tellRebundled = rebundled.resolve
     void parts.ended.then(() => this.end(new WorkerError('ended', 'The dev server has ended.')))
   }
 
@@ -101,10 +106,13 @@ export class RemoteDevServer implements DevServer {
   }
 
   receive(message: DevMessage): void {
-    if (message.type === 'serving') {
+    if (message.type === 'serving' || message.type === 'rebundled') {
       if (message.id !== this.#parts.id) throw new ProtocolError('words of another dev server')
-      this.#bundle = message.bundle
-      this.#startServing(this)
+      if (message.type === 'rebundled') this.#tellRebundled()
+      else {
+        this.#bundle = message.bundle
+        this.#startServing(this)
+      }
       return
     }
     if (message.id !== this.#asked?.id || message.type !== this.#asked.answer)

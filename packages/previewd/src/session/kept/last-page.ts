@@ -58,16 +58,28 @@ export class LastPage {
     return fits ? page : undefined
   }
 
+  /** The same, and nothing of it where that is out of date: an open page that began with it waits for the dev server. */
+  async shown(): Promise<CurrentPage | undefined> {
+    const page = await this.#opened
+    return page && ((await this.current()) ?? page.outdated())
+  }
+
   /** Open pages may show modules that the dev server has not transformed yet. */
   get isAhead(): boolean {
     return !this.#isKnown
   }
 
-  /** The dev server answers. What was recorded is of no use where it calls its modules by other names. */
-  async follow(worker: DevWorker): Promise<void> {
-    const page = await this.current()
+  /**
+   * The dev server answers. What was recorded is of no use where it calls its modules by other names; `onLeft` is called
+   * where it comes to do so later.
+   */
+  async follow(worker: DevWorker, onLeft: () => void): Promise<void> {
+    const page = await this.#opened
     if (page?.generation !== worker.generation) return await this.close()
     this.#isKnown = false
+    void worker.server.rebundled.then(() => this.#leave(worker, onLeft))
+    // An edit that came meanwhile is brought in next, and reloads what was shown before it.
+    if ((await this.current()) === undefined) return
     void this.#makeKnown(worker, page).finally(() => {
       this.#isKnown = true
     })
@@ -88,10 +100,11 @@ export class LastPage {
     await Promise.race([kept, delay(KEEP_TIMEOUT_MS, undefined, { ref: false })])
   }
 
-  /** It is out of date, or not needed any more. */
+  /** It is out of date, and open pages are loaded anew; or it is not needed any more. */
   async close(): Promise<void> {
     const opened = this.#opened
     this.#opened = undefined
+    this.#isKnown = true
     await (await opened)?.close()
   }
 
@@ -107,6 +120,14 @@ export class LastPage {
       await recording.close()
       throw error
     }
+  }
+
+  /** A page of both would have two copies of a package. */
+  async #leave(worker: DevWorker, onLeft: () => void): Promise<void> {
+    if (this.#opened === undefined) return
+    worker.renew()
+    await this.close()
+    onLeft()
   }
 
   /** Beginning with what an open page waits for. */

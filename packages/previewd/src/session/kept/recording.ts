@@ -17,7 +17,6 @@ export interface RecordingIndex extends MadeOf {
   token: string
   /** Of the dependencies that the modules name. */
   bundle?: string
-  /** All files that the project had. */
   files: readonly FileEntry[]
   answers: { request: PageRequest; headers: string[]; file: string; isGzipped: boolean }[]
 }
@@ -71,10 +70,12 @@ export class Recording {
     await this.#pack.release()
   }
 
-  /** Vite answers with the one page of an app at every address that is not that of a file. */
+  /** Vite answers with the one page of an app at every address that is not that of a file, or of another page. */
   #pageFor({ url, accept }: PageRequest): RecordingIndex['answers'][number] | undefined {
     const [path = ''] = url.split('?', 1)
     if (accept !== 'page' || /\.[^/]*$/.test(path)) return undefined
+    const pages = this.index.files.filter((file) => file.path.endsWith('.html'))
+    if (pages.length > 1) return undefined
     return this.index.answers.find(({ request }) => request.accept === 'page')
   }
 }
@@ -116,6 +117,10 @@ export class CurrentPage implements RecordedPage {
 
   async find(request: PageRequest): Promise<RecordedAnswer | undefined> {
     return this.isStale(request) ? undefined : await this.#recording.find(request)
+  }
+
+  outdated(): CurrentPage {
+    return new CurrentPage(this.#recording, this.revision, () => true)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { FileChange } from '../../model/files.ts'
+import type { FileChange, FileEntry } from '../../model/files.ts'
 import type { PageRequest } from '../../model/session.ts'
 import type { ModuleOfPage } from '../../model/worker.ts'
 import { changePackages, changeWhatThereIs } from '../changes.ts'
@@ -11,6 +11,8 @@ export interface MadeOf {
   pageFile: string
   /** Missing where they are not known. */
   modules?: readonly ModuleOfPage[]
+  /** All that the project had. */
+  files: readonly Pick<FileEntry, 'path'>[]
 }
 
 /** Says of a recorded answer whether a dev server that starts with other files would give another one. */
@@ -21,7 +23,7 @@ export type IsStale = (request: PageRequest) => boolean
  * that, as far as Vite itself knows. Undefined where any of them may be another now.
  */
 export function findStale(
-  { pageFile, modules }: MadeOf,
+  { pageFile, modules, files }: MadeOf,
   changes: readonly FileChange[],
 ): IsStale | undefined {
   if (changes.length === 0) return () => false
@@ -29,7 +31,12 @@ export function findStale(
   const changed = new Set(changes.map(({ path }) => path))
   const known = new Set([pageFile, ...modules.flatMap(({ file }) => file ?? [])])
   if (changed.values().some((path) => !known.has(path) || SETTINGS_FILES.test(path))) return undefined
-  const stale = new Set(modules.filter(({ file, isMadeUp }) => isMadeUp || changed.has(file ?? '')))
+  const own = new Set(files.map(({ path }) => path))
+  // A file that the project has not got was written by a tool, or is none: a plugin made it up beside one that there is.
+  const isTouched = (file: string) => changed.has(file) || !own.has(file)
+  const stale = new Set(
+    modules.filter(({ file, isMadeUp }) => isMadeUp || (file !== undefined && isTouched(file))),
+  )
   // A set goes on with what is added to it meanwhile.
   for (const { importers } of stale) {
     for (const place of importers) {
@@ -39,7 +46,9 @@ export function findStale(
   }
   const current = new Set(modules.map(({ path }) => path))
   for (const { path } of stale) current.delete(path)
-  const hasPages = changed.values().some((path) => path.endsWith('.html'))
+  // Stylesheets that stand in a page are modules as well.
+  const ofPages = [...changed, ...[...stale].flatMap(({ file }) => file ?? [])]
+  const hasPages = ofPages.some((path) => path.endsWith('.html'))
   return ({ url, accept }) => (accept === 'page' ? hasPages : !current.has(pathOf(url)))
 }
 

@@ -13,6 +13,7 @@ const MODULES = [
   { path: '/src/chart.ts', file: 'src/chart.ts', importers: [6] },
   { path: '/src/settings.ts', file: '.env.shown', importers: [] },
 ]
+const FILES = [...new Set(MODULES.flatMap(({ file }) => file ?? []))].map((path) => ({ path }))
 const ALL = [
   '/src/main.ts',
   '/src/a%20b.ts',
@@ -30,7 +31,7 @@ const modified = (...paths: string[]) => paths.map((path) => ({ path, kind: 'mod
 const asked = (url: string, accept: PageRequest['accept'] = 'any') => ({ url, accept, isModule: true })
 
 function staleAfter(...paths: string[]): string[] | undefined {
-  const isStale = findStale({ pageFile: 'index.html', modules: MODULES }, modified(...paths))
+  const isStale = findStale({ pageFile: 'index.html', modules: MODULES, files: FILES }, modified(...paths))
   return isStale && ALL.filter((url) => isStale(asked(url)))
 }
 
@@ -38,7 +39,7 @@ function staleAfter(...paths: string[]): string[] | undefined {
 const ALWAYS = ['/@id/__x00__virtual:pages', '/of-no-module.svg', '/%']
 
 test('nothing is stale where nothing has changed', () => {
-  const isStale = findStale({ pageFile: 'index.html' }, [])
+  const isStale = findStale({ pageFile: 'index.html', files: FILES }, [])
   expect(ALL.filter((url) => isStale?.(asked(url)))).toEqual([])
 })
 
@@ -53,24 +54,48 @@ test('what was made of a changed file is stale, and all whose code depends on th
 
 test('pages are stale after a change of one of them alone', () => {
   const modules = [...MODULES, { path: '/about.html', file: 'about.html', importers: [] }]
-  const isStale = (path: string) => findStale({ pageFile: 'index.html', modules }, modified(path))
+  const files = [...FILES, { path: 'about.html' }, { path: 'index.html' }]
+  const isStale = (path: string) => findStale({ pageFile: 'index.html', modules, files }, modified(path))
   expect(isStale('about.html')?.(asked('/about.html', 'page'))).toBe(true)
   expect(isStale('index.html')?.(asked('/deep/link', 'page'))).toBe(true)
   expect(isStale('src/main.ts')?.(asked('/deep/link', 'page'))).toBe(false)
+})
+
+test('pages are stale after a change of what a stylesheet in one of them is made of', () => {
+  const modules = [
+    { path: '/@fs//app/theme.css', file: 'theme.css', importers: [1] },
+    { path: '/index.html', file: 'index.html', importers: [] },
+  ]
+  const files = [{ path: 'theme.css' }, { path: 'index.html' }]
+  const isStale = findStale({ pageFile: 'index.html', modules, files }, modified('theme.css'))
+  expect(isStale?.(asked('/', 'page'))).toBe(true)
+})
+
+test('what has the name of a file that the project has not got is stale after every change', () => {
+  const modules = [
+    { path: '/src/main.ts', file: 'src/main.ts', importers: [] },
+    { path: '/src/main.ts.made-up.css', file: 'src/main.ts.made-up.css', importers: [] },
+    { path: '/src/style.css', file: 'src/style.css', importers: [] },
+  ]
+  const files = [{ path: 'src/main.ts' }, { path: 'src/style.css' }]
+  const isStale = findStale({ pageFile: 'index.html', modules, files }, modified('src/style.css'))
+  expect(isStale?.(asked('/src/main.ts.made-up.css'))).toBe(true)
+  expect(isStale?.(asked('/src/main.ts'))).toBe(false)
 })
 
 test('everything may be another after a change of what is no module, of settings, or of which files there are', () => {
   expect(staleAfter('postcss.config.js')).toBeUndefined()
   expect(staleAfter('src/main.ts', 'README.md')).toBeUndefined()
   expect(staleAfter('.env.shown')).toBeUndefined()
-  const of = { pageFile: 'index.html', modules: MODULES }
+  const of = { pageFile: 'index.html', modules: MODULES, files: FILES }
   expect(findStale(of, [{ path: 'src/main.ts', kind: 'deleted' }])).toBeUndefined()
   expect(findStale(of, [{ path: 'src/new.ts', kind: 'added' }])).toBeUndefined()
-  expect(findStale({ pageFile: 'index.html' }, modified('src/main.ts'))).toBeUndefined()
+  expect(findStale({ pageFile: 'index.html', files: FILES }, modified('src/main.ts'))).toBeUndefined()
 })
 
 test('a list of modules that points nowhere ends well', () => {
   const modules = [{ path: '/a.js', file: 'a.js', importers: [5, 0] }]
-  const isStale = findStale({ pageFile: 'index.html', modules }, modified('a.js'))
+  const files = [{ path: 'a.js' }]
+  const isStale = findStale({ pageFile: 'index.html', modules, files }, modified('a.js'))
   expect(isStale?.(asked('/a.js'))).toBe(true)
 })
