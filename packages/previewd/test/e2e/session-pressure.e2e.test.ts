@@ -3,13 +3,13 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { WebSocket } from 'ws'
 import type { SessionView } from '../../src/model/session.ts'
 import { launchBrowser, type OpenedPage, openPage, untilSession } from './browser.ts'
 import type { Client } from './client.ts'
 import { type DaemonUnderTest, startDaemonUnderTest } from './daemon-under-test.ts'
 import type { Files } from './project-files.ts'
 import { sampleProject } from './sample-project.ts'
+import { followLog } from './session-log.ts'
 
 const MIB = 1024 * 1024
 /** Stands for a host of the internet. Another one in each run, as its port is the one of the web. */
@@ -233,20 +233,6 @@ for (const [id, url] of Object.entries(${JSON.stringify(ASKED)})) {
 }
 `
 
-/** What the dev server of a project wrote, and what is said of it, from the beginning. */
-function followLog(project: string): { lines: string[] } & Disposable {
-  const lines: string[] = []
-  const socket = new WebSocket(`${client.url.replace(/^http/, 'ws')}/v1/events?project=${project}&after=0`)
-  socket.on('message', (message) => {
-    const { type, data } = JSON.parse(String(message)) as {
-      type: string
-      data: { lines: { text: string }[] }
-    }
-    if (type === 'log') lines.push(...data.lines.map(({ text }) => text))
-  })
-  return { lines, [Symbol.dispose]: () => socket.terminate() }
-}
-
 /** Undefined where this user may not have the port. */
 async function listenOutside(): Promise<Server | undefined> {
   const server = createServer((req, res) => {
@@ -275,7 +261,7 @@ test('a page whose server is refused the way out learns of it at once, and the l
   await client.settings('loads', { egress: 'allowlist' })
   const files = appOf('loads', { 'vite.config.js': LOADS, 'src/main.js': SHOWS_ANSWERS })
   const opened = resources.use(await openLive('loads', files))
-  using log = followLog('loads')
+  using log = followLog(client, 'loads')
   const shown = (id: keyof typeof ASKED) => opened.page.locator(`#${id}`).textContent({ timeout: 60_000 })
   expect(await shown('allowed')).toBe('from outside | 200  from outside')
   const isRefused = /^\w*Error: .+ \| 403 refused previewd: /

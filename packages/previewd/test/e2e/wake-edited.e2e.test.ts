@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
 import { configThatRuns, sampleProject } from './sample-project.ts'
+import { followLog } from './session-log.ts'
 
 let browser: Browser
 beforeAll(async () => {
@@ -16,10 +17,11 @@ const MAIN = `import { show } from './show.js'
 show()
 import.meta.hot?.accept('./show.js', (next) => next.show())
 `
-/** A dev server that takes its time, so that there is a moment in which it starts. */
-const SLOW = configThatRuns(
-  "if (!process.argv.includes('build')) await new Promise((resolve) => setTimeout(resolve, 5000))",
-)
+/** A dev server that says that it starts, and takes its time for it. */
+const SLOW = configThatRuns(`if (!process.argv.includes('build')) {
+  console.log('starts')
+  await new Promise((resolve) => setTimeout(resolve, 5000))
+}`)
 
 test('a page that was shown while its dev server started gets an edit that came meanwhile', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
@@ -32,13 +34,12 @@ test('a page that was shown while its dev server started gets an edit that came 
     expect(opened.problems).toEqual([])
   }
   await client.session('slow', 'DELETE')
+  using log = followLog(client, 'slow')
   await client.session('slow', 'PUT')
   const url = `${client.previewUrl('slow')}?previewd_live=1`
   await using woken = await openPage(browser, url, { text: 'first' })
-  expect(await woken.page.content()).toContain('/@vite/client')
-  expect((await client.status('slow')).session.state).toBe('starting')
-  await new Promise((resolve) => setTimeout(resolve, 1500))
-  expect((await client.status('slow')).session.state).toBe('starting')
+  // It has the files of before by then.
+  await expect.poll(() => log.lines.filter((line) => line === 'starts')).toHaveLength(2)
   await client.push('slow', { 'src/show.js': code('second') }, { wait: 'live' })
   await expect.poll(async () => (await client.status('slow')).painted?.revision).toBe(2)
   expect(await woken.page.textContent('#root')).toBe('second')

@@ -94,8 +94,8 @@ test('of a page whose files were changed while it slept, only what was made of t
   await client.push('changed', { 'src/show.js': code('third') }, { wait: 'applied' })
   await client.session('changed', 'PUT')
 
-  // What is published meanwhile, before or after the change.
-  await using woken = await openPage(browser, client.previewUrl('changed'), { text: /second|third/ })
+  // Whatever is published by then: a page does not leave it for another build while a session starts.
+  await using woken = await openPage(browser, client.previewUrl('changed'), { text: /first|second|third/ })
   const changed = client.preview('changed', '/src/show.js')
   expect((await client.preview('changed', '/src/main.js')).text).toContain('/src/show.js')
   expect((await client.status('changed')).session.state).toBe('starting')
