@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { launchBrowser, openPage, untilSession } from './browser.ts'
 import { startDaemonUnderTest } from './daemon-under-test.ts'
-import { configThatRuns, sampleProject } from './sample-project.ts'
+import { sampleProject } from './sample-project.ts'
 import { followLog } from './session-log.ts'
 
 let browser: Browser
@@ -18,10 +18,15 @@ show()
 import.meta.hot?.accept('./show.js', (next) => next.show())
 `
 /** A dev server that says that it starts, and takes its time for it. */
-const SLOW = configThatRuns(`if (!process.argv.includes('build')) {
+const SLOW = {
+  'vite.config.js': `export default async ({ command }) => {
+  if (command !== 'serve') return {}
   console.log('starts')
   await new Promise((resolve) => setTimeout(resolve, 5000))
-}`)
+  return {}
+}
+`,
+}
 
 test('a page that was shown while its dev server started gets an edit that came meanwhile', async () => {
   await using daemon = await startDaemonUnderTest({ PREVIEWD_BUILD_QUIET_MS: '600000' })
